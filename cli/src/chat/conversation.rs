@@ -3,10 +3,11 @@
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
-use cruddur::{request::message_group_uuid, user::Handle};
+use cruddur::{message_group::uuid_of_pair, request::message_group_uuid, user::Handle};
+use http::StatusCode;
 use uuid::Uuid;
 
-use super::api::Api;
+use super::api::{Api, ApiError};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Conversation {
@@ -37,20 +38,18 @@ impl Conversation {
     }
 }
 
-/// Finds the conversation with the current owner of `handle` in the whole inbox, by UUID: a handle in an inbox row may
-/// belong to a former owner.
+/// Finds the conversation with the current owner of `handle`, also one that the inbox leaves out.
 async fn group_with(api: &mut Api, handle: &Handle) -> Result<Uuid> {
-    let user_uuid = api.user_uuid(handle).await?;
-    let mut next = Some("/api/message_groups?limit=100".to_owned());
-    while let Some(path) = next {
-        let page = api.page(&path).await?;
-        if let Some(group) = page.rows.iter().find(|group| group.user_uuid == user_uuid) {
-            return Ok(group.uuid);
+    let (user_uuid, caller) = (api.user_uuid(handle).await?, api.caller().await?);
+    let group_uuid = uuid_of_pair(caller, user_uuid);
+    match api.group(group_uuid).await {
+        Ok(_) => Ok(group_uuid),
+        Err(ApiError::Refused(refusal)) if refusal.status == StatusCode::NOT_FOUND => {
+            let handle = handle.canonical();
+            bail!("no conversation with @{handle} yet; start one with `cruddur send @{handle} …`")
         }
-        next = page.next;
+        Err(error) => Err(error.into()),
     }
-    let handle = handle.canonical();
-    bail!("no conversation with @{handle} yet; start one with `cruddur send @{handle} …`")
 }
 
 #[cfg(test)]

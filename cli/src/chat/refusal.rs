@@ -42,7 +42,7 @@ const DESCRIPTIONS: [(&str, &str); 38] = [
     ("muted_until_invalid", "the end of the mute is malformed"),
     ("cleared_invalid", "cleared messages can't be brought back"),
     ("reason_invalid", "the reason of the report is unknown"),
-    ("rate_limited", "too many messages or reports, wait a while"),
+    ("rate_limited", "too many messages or reports, wait a moment"),
     ("internal_error", "internal error of the API; see its log"),
     ("unavailable", "the API can't reach its databases at the moment"),
 ];

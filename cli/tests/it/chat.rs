@@ -286,12 +286,15 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     reported
     [0]
     ");
-    assert_snapshot!(run(&["clear", "--as", "mock", "@lore"]).await, @"");
+    assert_snapshot!(run(&["clear", "--as", "mock", "@lore"]).await, @"
+    error: this clears the conversation for you; add --yes to confirm
+    [1]
+    ");
     assert_snapshot!(run(&["clear", "--as", "mock", "@lore", "--yes"]).await, @"
     cleared
     [0]
     ");
-    assert_snapshot!(run(&["read", "--as", "mock", "@lore"]).await, @"");
+    assert_snapshot!(run(&["read", "--as", "mock", "@lore"]).await, @"[0]");
     assert_snapshot!(run(&["hide", "--as", "mock", "@lore"]).await, @"
     hidden until the next message
     [0]
@@ -566,17 +569,17 @@ fn user(uuid: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_conversation_is_found_on_a_later_page_of_the_inbox() {
-    let link = "link: </stage/api/message_groups?limit=100&cursor=abc>; rel=\"next\"\r\n";
-    // Another user has the handle now than when the first conversation was opened.
-    let mut second = row("renamed");
-    second["user_uuid"] = json!("0195b5a0-0000-7000-8000-000000000002");
-    let mut first = row("you");
-    first["uuid"] = json!("a38d0d8e-e39d-513b-a594-dd90214de59f");
+async fn a_conversation_is_found_by_the_uuids_of_its_members() {
+    // Another user has the handle now than when the conversation was opened.
+    let mut group = row("renamed");
+    group["user_uuid"] = json!("0195b5a0-0000-7000-8000-000000000002");
     let (url, served) = canned_api(vec![
         (LOOK_UP, user("0195b5a0-0000-7000-8000-000000000002")),
-        ("GET /stage/api/message_groups?limit=100 ", answer("200 OK", link, &json!([first]))),
-        ("GET /stage/api/message_groups?limit=100&cursor=abc ", answer("200 OK", "", &json!([second]))),
+        ("GET /stage/api/me ", user("0195b5a0-0000-7000-8000-000000000001")),
+        (
+            "GET /stage/api/message_groups/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5 ",
+            answer("200 OK", "", &group),
+        ),
         (
             "GET /stage/api/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5?limit=20 ",
             answer("200 OK", "", &json!([row("me")])),
@@ -655,16 +658,16 @@ async fn a_message_over_the_send_limit_waits_for_retry_after() {
     };
     let (stdout, stderr, took) = say().await;
     assert_eq!(stdout, "@me  2026-11-22 09:30:00  hi\n");
-    assert_snapshot!(stderr, @"too many messages, wait a moment; retrying for up to 30 s");
+    assert_snapshot!(stderr, @"too many messages or reports, wait a moment; retrying for up to 30 s");
     // Without Retry-After, half a second at most.
     assert!(took >= Duration::from_secs(1), "{took:?}");
     // An hour exceeds the time limit.
     let (stdout, stderr, _) = say().await;
     assert_eq!(stdout, "");
-    assert_snapshot!(stderr, @"error: too many messages, wait a moment; the message was not sent");
+    assert_snapshot!(stderr, @"error: too many messages or reports, wait a moment; the message was not sent");
     // So does any longer time.
     let (_, stderr, _) = say().await;
-    assert_snapshot!(stderr, @"error: too many messages, wait a moment; the message was not sent");
+    assert_snapshot!(stderr, @"error: too many messages or reports, wait a moment; the message was not sent");
     let (_, stderr, _) = say().await;
     assert_snapshot!(stderr, @"error: the API can't reach its databases at the moment; the message may have been stored, check before you send it again");
     served.await.unwrap();

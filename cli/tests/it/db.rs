@@ -120,7 +120,7 @@ async fn steps_are_objects_for_programs() {
     let run = machine.cruddur(&["db", "setup", "--output", "json"]).await;
     assert_snapshot!(without_port(&machine, run.ok()), @r#"
     {"database":"127.0.0.1:[port]/postgres","made":false}
-    {"applied":["0001_create_users","0002_add_read_receipts","0003_index_display_names"],"database":"127.0.0.1:[port]/postgres"}
+    {"applied":["0001_create_users","0002_add_read_receipts","0003_index_display_names","0004_create_reports"],"database":"127.0.0.1:[port]/postgres"}
     {"database":"127.0.0.1:[port]/postgres","users":["sunyoung","scarlett","andrew","bayko","lore","mock"]}
     "#);
     machine.stop().await;
@@ -314,9 +314,9 @@ async fn reports_are_listed_shown_and_resolved() {
     assert!(shown.starts_with('>') && shown.trim_end().ends_with("@mock  win a prize"), "{shown}");
     assert_eq!(machine.cruddur(&["reports", "resolve", uuid]).await.ok(), "resolved\n");
     assert_eq!((list(&[]).await.len(), list(&["--all"]).await.len()), (0, 1));
-    assert_snapshot!(failed(&machine.cruddur(&["reports", "delete-old"]).await), @"");
+    assert_snapshot!(failed(&machine.cruddur(&["reports", "delete-old"]).await), @"error: this deletes the reports that are older than 90 days; add --yes to confirm");
     assert_eq!(machine.cruddur(&["reports", "delete-old", "--yes"]).await.ok(), "deleted 0 reports\n");
     let unknown = machine.cruddur(&["reports", "show", "00000000-0000-4000-8000-000000000000"]).await;
-    assert_snapshot!(failed(&unknown), @"");
+    assert_snapshot!(failed(&unknown), @"error: no report has this UUID; `cruddur reports list` shows them");
     machine.stop().await;
 }

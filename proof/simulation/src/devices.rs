@@ -375,6 +375,10 @@ impl Device {
             let group = uuid(event, "message_group_uuid");
             if event["type"] == "group" {
                 self.to_show.insert(group);
+                // Lists may have left it out.
+                if self.groups.insert(group) {
+                    self.to_list.entry(group).or_default();
+                }
                 continue;
             }
             let number = event["number"].as_u64().unwrap();

@@ -336,7 +336,9 @@ impl World {
             self.people.check_settings(me, group, other, step).await;
             self.rest().await;
             if step == 1 {
-                self.people.change(me, group, Change::Set(Setting::Clear)).await;
+                for setting in [Setting::Clear, Setting::Hide(false)] {
+                    self.people.change(me, group, Change::Set(setting)).await;
+                }
                 self.rest().await;
             }
         }

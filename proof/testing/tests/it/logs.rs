@@ -393,7 +393,7 @@ async fn simultaneous_invocations_count_separately() {
     units.sort_by(|a, b| a.0.cmp(&b.0));
     let of = |route: &str, reads: f64| (route.to_owned(), json!(reads));
     let groups = of("GET /api/message_groups", 1.0);
-    let lists = of("GET /api/messages/{message_group_uuid}", 2.0);
+    let lists = of("GET /api/messages/{message_group_uuid}", 3.0);
     assert_eq!(units, [groups.clone(), groups.clone(), groups, lists.clone(), lists.clone(), lists]);
 }
 

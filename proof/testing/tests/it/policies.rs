@@ -374,17 +374,17 @@ async fn blocks(trial: &Trial) -> String {
 }
 
 async fn settings(trial: &Trial) -> String {
-    let (alice, _, group) = conversation(&trial.world).await;
+    let (alice, _, messages) = conversation(&trial.world).await;
     let body = json!({"muted_until": "2026-11-23T09:30:00.000000Z", "hidden": true, "cleared": true});
-    let path = format!("/api/message_groups/{group}");
+    let path = messages.replace("/messages/", "/message_groups/");
     changed(trial, Method::PATCH, &path, &alice, body.to_string()).await
 }
 
 async fn report(trial: &Trial) -> String {
-    let (alice, _, group) = conversation(&trial.world).await;
-    let messages = trial.world.get(&alice, &format!("/api/messages/{group}")).await.ok();
+    let (alice, _, path) = conversation(&trial.world).await;
+    let messages = trial.world.get(&alice, &path).await.ok();
     let body = json!({
-        "message_group_uuid": group,
+        "message_group_uuid": path.strip_prefix("/api/messages/"),
         "message_uuid": messages[0]["uuid"],
         "created_at": messages[0]["created_at"],
         "reason": "other",

@@ -32,8 +32,12 @@ async fn a_report_holds_the_texts_although_they_are_changed_later() {
     for number in 0..13 {
         sent.push(world.send(&bob, &alice, &format!("text {number}")).await);
     }
+    let _ = world.emulator.take_calls();
     let answer = report(&world, &alice, group, &sent[6]).await;
     assert_eq!(answer.status, 201);
+    let mut calls = world.emulator.take_calls().into_iter().map(|call| call.operation).collect::<Vec<_>>();
+    calls.sort();
+    assert_eq!(calls, ["GetItem", "Query", "Query"]);
     let uuid = serde_json::from_str::<Value>(&answer.body).unwrap()["uuid"].clone();
     let path = format!(
         "/api/messages/{group}/{}?created_at={}",

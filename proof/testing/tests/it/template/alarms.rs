@@ -19,12 +19,13 @@ fn writers(template: &Value) -> BTreeMap<String, BTreeSet<&str>> {
     let with_table = with_table.map(|(name, _)| name).collect();
     let all = FUNCTIONS.iter().map(|function| function.name).collect();
     let (create_message, stream_handler) = (["create-message"].into(), ["stream-handler"].into());
-    let metrics: [(Metric, &BTreeSet<&str>); 23] = [
+    let metrics: [(Metric, &BTreeSet<&str>); 24] = [
         (Metric::MessagesSent, &create_message),
         (Metric::MessagesReplayed, &create_message),
         (Metric::SendsLimited, &create_message),
         (Metric::SendsUncounted, &create_message),
         (Metric::GroupsCreated, &create_message),
+        (Metric::MessagesReported, &["create-report"].into()),
         (Metric::RowsMoved, &stream_handler),
         (Metric::RowsChanged, &stream_handler),
         (Metric::RowsAlreadyThere, &stream_handler),

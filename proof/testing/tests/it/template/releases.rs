@@ -80,6 +80,7 @@ fn only_released_versions_have_traffic() {
     let of_route = json!({"Ref": {"Fn::Sub": "${Route}Alias"}});
     for (name, resource, property) in [
         ("Integrations", "${Route}Integration", "IntegrationUri"),
+        ("WaitingIntegrations", "${Route}Integration", "IntegrationUri"),
         ("DeleteRoutes", "${Route}Integration", "IntegrationUri"),
         ("DeleteRoutes", "${Route}DeletePermission", "FunctionName"),
         ("Routes", "${Route}Permission", "FunctionName"),
@@ -120,10 +121,12 @@ fn only_released_versions_have_traffic() {
 #[test]
 fn functions_that_change_joined_rows_have_traffic_after_the_stream_handler() {
     let template = template();
-    let (names, fragment) = &loops(&template)["DeleteRoutes"];
-    let waiting: BTreeSet<_> =
-        names.iter().map(|name| binary(&template, &format!("{name}Function"))).collect();
-    assert_eq!(fragment["${Route}Integration"]["DependsOn"], "StreamMapping");
+    let loops = loops(&template);
+    let mut waiting = BTreeSet::new();
+    for (names, fragment) in ["DeleteRoutes", "WaitingIntegrations"].map(|name| &loops[name]) {
+        assert_eq!(fragment["${Route}Integration"]["DependsOn"], "StreamMapping");
+        waiting.extend(names.iter().map(|name| binary(&template, &format!("{name}Function"))));
+    }
     let changing = functions(&template).into_iter().filter(|(_, function)| {
         let statements = function["Policies"][0]["Statement"].as_array().into_iter().flatten();
         let mut changes =
