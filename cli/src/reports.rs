@@ -82,7 +82,8 @@ struct Report {
 struct Message {
     uuid: Uuid,
     handle: String,
-    message: String,
+    #[serde(rename = "message")]
+    text: String,
     created_at: DateTime<Utc>,
     deleted_at: Option<DateTime<Utc>>,
 }
@@ -100,11 +101,12 @@ pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
 
 async fn query(database: &Database, statement: &str, parameter: Parameter<'_>) -> Result<Vec<Row>> {
     let rows = database.postgres().query(statement, &[parameter]).await;
-    Ok(rows.map_err(|error| database.query_error(&error))?)
+    rows.map_err(|error| database.query_error(&error))
 }
 
 async fn list(context: &Context, database: &Database, options: &List) -> Result<()> {
-    let rows = query(database, include_str!("../../sql/reports/list.sql"), (&options.all, Type::BOOL)).await?;
+    let rows =
+        query(database, include_str!("../../sql/reports/list.sql"), (&options.all, Type::BOOL)).await?;
     let reports = rows.iter().map(Report::from_row).collect::<Result<Vec<_>, _>>()?;
     let header = ["REPORT", "TIME", "REASON", "REPORTED BY", "SENDER", "RESOLVED"];
     context.output.rows(&header, &reports, Report::cells)
@@ -123,7 +125,8 @@ async fn show(context: &Context, database: &Database, uuid: Uuid) -> Result<()> 
     }
     for message in serde_json::from_value::<Vec<Message>>(messages)? {
         let mark = if message.uuid == reported { ">" } else { " " };
-        let text = if message.deleted_at.is_some() { "(deleted)".to_owned() } else { printable(&message.message) };
+        let text =
+            if message.deleted_at.is_some() { "(deleted)".to_owned() } else { printable(&message.text) };
         let (time, handle) = (local_time(message.created_at), printable(&message.handle));
         context.output.line(&format!("{mark} {time}  @{handle}  {text}"))?;
     }
@@ -153,10 +156,7 @@ impl Report {
             reason: row.try_get("reason")?,
             created_at: row.try_get("created_at")?,
             resolved_at: row.try_get("resolved_at")?,
-            reporter: Person {
-                uuid: row.try_get("reporter_uuid")?,
-                handle: row.try_get("reporter_handle")?,
-            },
+            reporter: Person { uuid: row.try_get("reporter_uuid")?, handle: row.try_get("reporter_handle")? },
             sender: Person { uuid: row.try_get("sender_uuid")?, handle: row.try_get("sender_handle")? },
         })
     }

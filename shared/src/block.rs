@@ -208,7 +208,10 @@ impl Blocks {
         let of_block = at_version(stored.block.as_ref().map(|row| row.version));
         let (set_block, of_block) = if is_blocked {
             let time = AttributeValue::S(Timestamp::new(now).to_string());
-            ("SET version = :next, blocked_at = if_not_exists(blocked_at, :now) REMOVE expires_at", of_block.value(":now", time))
+            (
+                "SET version = :next, blocked_at = if_not_exists(blocked_at, :now) REMOVE expires_at",
+                of_block.value(":now", time),
+            )
         } else {
             let end = (now + BlockRow::RETENTION).timestamp();
             let end = AttributeValue::N(end.to_string());
@@ -249,7 +252,8 @@ pub fn show_in_group(
     let of_state = at_version(version).value(":now", AttributeValue::S(now.to_string()));
     let (set_membership, set_state, of_state) = if is_blocked {
         let of_state = of_state.value(":blocked", AttributeValue::Bool(true));
-        let set_state = "SET version = :next, blocked = :blocked, settings_at = :now, settings_version = :next";
+        let set_state =
+            "SET version = :next, blocked = :blocked, settings_at = :now, settings_version = :next";
         ("ADD blocked_by :user", set_state, of_state)
     } else {
         let set_state = "SET version = :next, settings_at = :now, settings_version = :next REMOVE blocked";

@@ -217,18 +217,17 @@ impl GroupSettings {
             ("hidden_sk", ":hidden", hidden_sk != state.hidden_sk, hidden_sk.map(|sk| sk.to_string())),
             ("cleared_sk", ":cleared", cleared_sk != state.cleared_sk, cleared_sk.map(|sk| sk.to_string())),
         ];
-        let mut set = ", settings_at = :now, settings_version = :next".to_owned();
+        let changes = changes.into_iter().filter(|(_, _, is_change, _)| *is_change);
+        let (set, removed): (Vec<_>, Vec<_>) = changes.partition(|(_, _, _, value)| value.is_some());
         let mut values = vec![(":now", text(now.to_string()))];
-        let mut removed = Vec::new();
-        for (name, placeholder, _, value) in changes.into_iter().filter(|(_, _, is_change, _)| *is_change) {
-            if let Some(value) = value {
-                set += &format!(", {name} = {placeholder}");
-                values.push((placeholder, text(value)));
-            } else {
-                removed.push(name);
-            }
-        }
-        let more = if removed.is_empty() { String::new() } else { format!(" REMOVE {}", removed.join(", ")) };
+        values.extend(
+            set.iter().filter_map(|(_, placeholder, _, value)| Some((*placeholder, text(value.clone()?)))),
+        );
+        let assignments = set.iter().map(|(name, placeholder, ..)| format!(", {name} = {placeholder}"));
+        let assignments = assignments.collect::<String>();
+        let names = removed.iter().map(|(name, ..)| *name).collect::<Vec<_>>();
+        let more = if names.is_empty() { String::new() } else { format!(" REMOVE {}", names.join(", ")) };
+        let set = format!(", settings_at = :now, settings_version = :next{assignments}");
         (values.len() > 1 || !more.is_empty()).then_some(Assignments { set, more, values })
     }
 }

@@ -17,8 +17,8 @@ use crate::{
     send_limit::SendLimit,
     sort_key::SortKey,
     table::{
-        Item, Key, MemberStateRow, Membership, MessageRow, Newest, Partition, Reactions, Table, first_version, from_scalars,
-        reactions_attribute,
+        Item, Key, MemberStateRow, Membership, MessageRow, Newest, Partition, Reactions, Table,
+        first_version, from_scalars, reactions_attribute,
     },
     timestamp::Timestamp,
     user::{ShowsUser, User},
@@ -113,8 +113,7 @@ impl Messages {
             attributes: Some(ListedMessage::attributes(&[caller, other]).into()),
         };
         let state = Key::MemberState { group_uuid, user_uuid: caller };
-        let (rows, state) =
-            try_join!(self.table.newest(newest), self.table.get::<MemberStateRow>(&state))?;
+        let (rows, state) = try_join!(self.table.newest(newest), self.table.get::<MemberStateRow>(&state))?;
         let cleared_sk = state.and_then(|state| state.cleared_sk);
         let mut messages = rows.into_iter().map(Message::parse).collect::<Result<Vec<_>, _>>()?;
         messages.retain(|message| cleared_sk < Some(message.sort_key()));

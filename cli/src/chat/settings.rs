@@ -1,9 +1,9 @@
 //! `mute`, `unmute`, `hide` and `clear`: settings of a conversation, for its caller alone.
 
 use anyhow::Result;
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use clap::Args;
-use cruddur::timestamp::Timestamp;
+use cruddur::{clock::Clock, timestamp::Timestamp};
 use serde_json::{Value, json};
 
 use super::{Caller, api::Api, conversation::Conversation};
@@ -85,7 +85,7 @@ pub struct Clear {
 
 pub async fn mute(context: &Context, command: &Mute) -> Result<Outcome> {
     let end = match command.hours {
-        Some(hours) => Timestamp::new(Utc::now() + TimeDelta::hours(hours.into())),
+        Some(hours) => Timestamp::new(Clock::system().now() + TimeDelta::hours(hours.into())),
         None => Timestamp::LAST,
     };
     set(context, &command.caller, &command.conversation, &json!({"muted_until": end}), "muted").await

@@ -531,11 +531,13 @@ impl Wrong {
             ) => messages.get(message_sk).is_some_and(|actual| version > actual),
             (
                 Self::WithoutChange { states, .. },
-                LoggedChange::Read { user_uuid, version, .. } | LoggedChange::Group { user_uuid, version, .. },
+                LoggedChange::Read { user_uuid, version, .. }
+                | LoggedChange::Group { user_uuid, version, .. },
             ) => states.get(user_uuid).is_some_and(|actual| version > actual),
             (
                 Self::OfPrivateMarker { member, shared },
-                LoggedChange::Read { user_uuid, version, .. } | LoggedChange::Group { user_uuid, version, .. },
+                LoggedChange::Read { user_uuid, version, .. }
+                | LoggedChange::Group { user_uuid, version, .. },
             ) => member == user_uuid && version > shared,
             (Self::WithoutChange { .. } | Self::OfPrivateMarker { .. }, _) => false,
         }

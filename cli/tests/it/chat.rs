@@ -576,10 +576,7 @@ async fn a_conversation_is_found_by_the_uuids_of_its_members() {
     let (url, served) = canned_api(vec![
         (LOOK_UP, user("0195b5a0-0000-7000-8000-000000000002")),
         ("GET /stage/api/me ", user("0195b5a0-0000-7000-8000-000000000001")),
-        (
-            "GET /stage/api/message_groups/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5 ",
-            answer("200 OK", "", &group),
-        ),
+        ("GET /stage/api/message_groups/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5 ", answer("200 OK", "", &group)),
         (
             "GET /stage/api/messages/4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5?limit=20 ",
             answer("200 OK", "", &json!([row("me")])),

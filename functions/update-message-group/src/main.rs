@@ -1,8 +1,8 @@
 //! Starts the function `update-message-group`.
 
-use update_message_group::handler;
 use cruddur::start::{Error, serve};
 use mimalloc::MiMalloc;
+use update_message_group::handler;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;

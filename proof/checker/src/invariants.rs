@@ -380,9 +380,8 @@ impl Contents {
         let settings = (row.blocked, row.muted_until, row.hidden_sk, row.cleared_sk);
         let mine = newest.sender_uuid == owner;
         let version = state.map_or(0, |state| state.version);
-        let of_state = |state: &MemberStateRow| {
-            (state.blocked, state.muted_until, state.hidden_sk, state.cleared_sk)
-        };
+        let of_state =
+            |state: &MemberStateRow| (state.blocked, state.muted_until, state.hidden_sk, state.cleared_sk);
         // Rows of the old system are read up to where the migration found them.
         let is_joined = joined == (newest.version, newest.edited_at, newest.deleted_at, mine, version)
             && settings == state.map_or_else(Default::default, of_state)

@@ -172,7 +172,7 @@ impl State {
 }
 
 impl Blocks {
-    fn is_everywhere(&self, rows: Rows, begins: bool) -> bool {
+    fn is_everywhere(rows: Rows, begins: bool) -> bool {
         rows.block.is_blocked == begins
             && rows.membership.is_none_or(|shows| shows == begins && rows.state.is_blocked == begins)
     }
@@ -222,8 +222,8 @@ impl Blocks {
                     Algorithm::FenceAtFirst => request.tries < self.bounds.tries,
                     _ => request.first.is_some_and(|first| seen.block.version > first),
                 };
-                if is_fenced && self.is_everywhere(seen, request.begins) {
-                    let next = self.answered(state, device, request);
+                if is_fenced && Self::is_everywhere(seen, request.begins) {
+                    let next = Self::answered(state, device, request);
                     steps.add(next, format_args!("{name}: reads the state, and is answered"));
                     return;
                 }
@@ -233,7 +233,7 @@ impl Blocks {
         };
         let read = request.next;
         let first = request.first.or((read == Call::ReadBlock).then_some(seen.block.version));
-        let next = state.with_request(device, Some(Request { seen, next, first, ..request }));
+        let next = state.with_request(device, Some(Request { first, seen, next, ..request }));
         steps.add(next, format_args!("{name}: {read:?}"));
     }
 
@@ -269,32 +269,32 @@ impl Blocks {
         let executed = self.executed(state.rows, write);
         match executed {
             Some(rows) => {
-                let next = self.answered(&State { rows, ..state.clone() }, device, request);
+                let next = Self::answered(&State { rows, ..state.clone() }, device, request);
                 steps.add(next, format_args!("{name}: writes, and is answered"));
             }
-            None => steps.add(self.repeated(state, device, request), format_args!("{name}: is refused")),
+            None => steps.add(Self::repeated(state, device, request), format_args!("{name}: is refused")),
         }
         let Some(faulty) = state.with_fault() else { return };
         let lost = State { rows: executed.unwrap_or(state.rows), ..faulty.clone() };
-        steps.add(self.repeated(&lost, device, request), format_args!("{name}: the response is lost"));
-        steps.add(self.repeated(&faulty, device, request), format_args!("{name}: is not executed"));
+        steps.add(Self::repeated(&lost, device, request), format_args!("{name}: the response is lost"));
+        steps.add(Self::repeated(&faulty, device, request), format_args!("{name}: is not executed"));
         let mut late = faulty;
         late.late.push(write);
         late.late.sort_unstable();
-        steps.add(self.repeated(&late, device, request), format_args!("{name}: is executed late"));
+        steps.add(Self::repeated(&late, device, request), format_args!("{name}: is executed late"));
     }
 
     /// Another attempt, or 503.
-    fn repeated(&self, state: &State, device: usize, request: Request) -> State {
+    fn repeated(state: &State, device: usize, request: Request) -> State {
         let tries = request.tries - 1;
         if tries == 0 {
             return State { wanted: None, ..state.with_request(device, None) };
         }
-        let again = Request { tries, next: Call::ReadBlock, seen: Rows::default(), ..request };
+        let again = Request { tries, seen: Rows::default(), next: Call::ReadBlock, ..request };
         state.with_request(device, Some(again))
     }
 
-    fn answered(&self, state: &State, device: usize, request: Request) -> State {
+    fn answered(state: &State, device: usize, request: Request) -> State {
         let next = state.with_request(device, None);
         State { wanted: (!request.is_contested).then_some(request.begins), ..next }
     }
@@ -307,10 +307,14 @@ impl Blocks {
                 steps.add(next, format_args!("message {number}: begins"));
             }
             Send::Begun { may_be_stored } => {
-                let is_refused = state.rows.membership == Some(true) && self.algorithm != Algorithm::WithoutRead;
+                let is_refused =
+                    state.rows.membership == Some(true) && self.algorithm != Algorithm::WithoutRead;
                 let opens = state.rows.membership.is_none();
                 let send = if is_refused { Send::Refused } else { Send::Writing { opens, may_be_stored } };
-                steps.add(state.with_send(place, send), format_args!("message {number}: reads the membership"));
+                steps.add(
+                    state.with_send(place, send),
+                    format_args!("message {number}: reads the membership"),
+                );
             }
             Send::Writing { opens, may_be_stored } => {
                 let again = || state.with_send(place, Send::Begun { may_be_stored });
@@ -377,13 +381,9 @@ impl Model for Blocks {
         let shown = membership.is_none_or(|shows| shows == block.is_blocked)
             && (membership.is_none() || member_state.is_blocked == block.is_blocked);
         let is_lost = self.is_at_rest(state) && state.wanted.is_some_and(|wanted| wanted != block.is_blocked);
-        [
-            (Property::NothingSent, is_broken),
-            (Property::Agreement, !shown),
-            (Property::LastWins, is_lost),
-        ]
-        .into_iter()
-        .filter_map(|(property, is_violated)| is_violated.then_some(property))
+        [(Property::NothingSent, is_broken), (Property::Agreement, !shown), (Property::LastWins, is_lost)]
+            .into_iter()
+            .filter_map(|(property, is_violated)| is_violated.then_some(property))
     }
 
     fn is_at_rest(&self, state: &State) -> bool {

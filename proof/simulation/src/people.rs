@@ -461,13 +461,7 @@ impl People {
 
     /// Checks a listed message: a version that was committed, not before those in `since`, the versions at the time of the
     /// request. Returns the text as it was sent.
-    fn check_message(
-        &self,
-        me: usize,
-        group: Uuid,
-        row: &Value,
-        since: &BTreeMap<SortKey, u64>,
-    ) -> String {
+    fn check_message(&self, me: usize, group: Uuid, row: &Value, since: &BTreeMap<SortKey, u64>) -> String {
         let commits = self.commits.lock().unwrap();
         let mut findings = Vec::new();
         let shown = commits.versions.shown_version(group, row);

@@ -40,6 +40,13 @@ impl Messages {
         let before = before.into_iter().rev().map(Message::parse).collect::<Result<Vec<_>, _>>()?;
         let messages = before.iter().chain(&from).collect::<Vec<_>>();
         let messages = serde_json::to_string(&messages).map_err(Error::internal)?;
-        Ok(NewReport { reporter_uuid, group_uuid, message_uuid: sk.message_uuid, sender_uuid, reason, messages })
+        Ok(NewReport {
+            reporter_uuid,
+            group_uuid,
+            message_uuid: sk.message_uuid,
+            sender_uuid,
+            reason,
+            messages,
+        })
     }
 }

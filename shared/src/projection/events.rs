@@ -206,9 +206,7 @@ impl EventLog {
             LoggedChange::MessageChanged { .. }
             | LoggedChange::Read { .. }
             | LoggedChange::Group { .. }
-            | LoggedChange::Other { .. } => {
-                true
-            }
+            | LoggedChange::Other { .. } => true,
         }
     }
 }

@@ -2,14 +2,8 @@ use model::blocks::{Algorithm, Blocks, Bounds, Property};
 
 use crate::{counterexample, explored};
 
-const IN_A_GROUP: Bounds = Bounds {
-    devices: [&[true, false, true], &[]],
-    sends: 1,
-    marks: 1,
-    has_group: true,
-    faults: 2,
-    tries: 2,
-};
+const IN_A_GROUP: Bounds =
+    Bounds { devices: [&[true, false, true], &[]], sends: 1, marks: 1, has_group: true, faults: 2, tries: 2 };
 
 const FIRST_MESSAGE: Bounds = Bounds { has_group: false, ..IN_A_GROUP };
 

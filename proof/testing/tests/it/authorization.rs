@@ -66,7 +66,9 @@ impl<'a> Cell<'a> {
         }
         // Members may learn how a member's key was used, and whose a message is.
         let is_of_members = match &expected {
-            Expected::Shown(_) | Expected::List { .. } | Expected::Reported | Expected::Refused(422, _) => true,
+            Expected::Shown(_) | Expected::List { .. } | Expected::Reported | Expected::Refused(422, _) => {
+                true
+            }
             Expected::Refused(_, codes) => matches!(codes[..], ["message_not_yours" | "message_not_found"]),
             _ => false,
         };

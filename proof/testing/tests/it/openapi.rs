@@ -284,7 +284,9 @@ fn settings_and_reports(
     };
     let nowhere = "0195b5a0-0000-7000-8000-0000000000ff";
     let mute = json!({"muted_until": "2026-11-23T09:30:00.000000Z"});
-    for (group, token) in [(group, None), (group, Some(&*ghost.token)), (group, mine), (nowhere, mine), ("x", mine)] {
+    for (group, token) in
+        [(group, None), (group, Some(&*ghost.token)), (group, mine), (nowhere, mine), ("x", mine)]
+    {
         set(group, token, &mute);
     }
     for body in [
@@ -418,7 +420,11 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
         let [place, ..] = places();
         let settings = settings_and_reports(&group, &place, &alice, &ghost);
         let blocks = blocks(&group, &alice, &bob, &ghost);
-        requests(&start, &group, &alice, &bob.user.handle, &ghost).into_iter().chain(changes).chain(settings).chain(blocks)
+        requests(&start, &group, &alice, &bob.user.handle, &ghost)
+            .into_iter()
+            .chain(changes)
+            .chain(settings)
+            .chain(blocks)
     };
     for (operation, request) in all() {
         hold(operation, &world.request(request).await);

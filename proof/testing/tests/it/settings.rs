@@ -140,7 +140,8 @@ async fn settings_are_independent_and_come_as_events() {
     assert_eq!(events[0]["message_group_uuid"], json!(group));
     let logged = world.rows();
     let logged = logged.iter().filter(|row| kind_of(row) == Some(RowKind::EventLog)).filter(|row| {
-        row["pk"]["S"].as_str().unwrap().ends_with(&bob.user.uuid.to_string()) && row.to_string().contains("\"group\"")
+        row["pk"]["S"].as_str().unwrap().ends_with(&bob.user.uuid.to_string())
+            && row.to_string().contains("\"group\"")
     });
     assert_eq!(logged.count(), 0);
 }

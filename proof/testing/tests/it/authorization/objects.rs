@@ -574,12 +574,8 @@ fn reports(scene: &Scene) -> Vec<Object> {
         let message = exists.then(|| message.clone());
         rows.push(post(name, &body, Wanted::Reported(MessageOf { group, message })));
     }
-    let all = vec![
-        "message_group_uuid_blank",
-        "message_uuid_invalid",
-        "created_at_invalid",
-        "reason_invalid",
-    ];
+    let all =
+        vec!["message_group_uuid_blank", "message_uuid_invalid", "created_at_invalid", "reason_invalid"];
     rows.push(post("nothing", &json!({}), Wanted::Broken(422, all)));
     rows
 }
