@@ -1,5 +1,5 @@
 import { IntlMessageFormat } from 'intl-messageformat';
-import type { ReactNode } from 'react';
+import { createElement, Fragment, type ReactNode } from 'react';
 
 export type Values = Record<string, string | number | ReactNode>;
 
@@ -38,9 +38,14 @@ export function createTexts<Key extends string>(catalog: Readonly<Record<Key, Me
     },
     rich: (key, values) => {
       const message = catalog[key];
-      return isPlain(message)
-        ? message
-        : (format(key).format<ReactNode>(values as Parameters<typeof IntlMessageFormat.prototype.format<ReactNode>>[0]) as ReactNode);
+      if (isPlain(message)) {
+        return message;
+      }
+      const parts = format(key).format<ReactNode>(
+        values as Parameters<typeof IntlMessageFormat.prototype.format<ReactNode>>[0],
+      ) as ReactNode;
+      // A value may be there twice, with the same key.
+      return Array.isArray(parts) ? parts.map((part, place) => createElement(Fragment, { key: place }, part)) : parts;
     },
   };
 }
