@@ -25,7 +25,8 @@ pub enum Reason {
 pub struct InvalidReason;
 
 impl Reason {
-    const ALL: [Self; 5] = [Self::Spam, Self::Harassment, Self::Threat, Self::SexualContent, Self::Other];
+    /// All reasons.
+    pub const ALL: [Self; 5] = [Self::Spam, Self::Harassment, Self::Threat, Self::SexualContent, Self::Other];
 
     /// The reason in requests and in the database.
     #[must_use]

@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result, bail};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use cruddur::{
-    clock::Clock, config::environment, event_log::EventCursor, timestamp::Timestamp, user::Handle,
+    clock::Clock, config::environment, event_log::EventCursor, report::Reason, timestamp::Timestamp,
+    user::Handle,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -407,14 +408,14 @@ impl Api {
         &mut self,
         group_uuid: Uuid,
         message: &Row,
-        reason: &str,
+        reason: Reason,
     ) -> Result<Uuid, ApiError> {
         let url = self.join("/api/reports")?;
         let body = json!({
             "message_group_uuid": group_uuid,
             "message_uuid": message.uuid,
             "created_at": message.created_at,
-            "reason": reason,
+            "reason": reason.as_str(),
         });
         let answer = self.send(|client| client.post(url.clone()).json(&body)).await?;
         let report: ReportRow = json_of(answer, url).await?;

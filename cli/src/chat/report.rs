@@ -1,7 +1,11 @@
 //! `report`: reports a message to the operator.
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser as _},
+};
+use cruddur::report::Reason;
 use serde_json::json;
 
 use super::{
@@ -30,6 +34,7 @@ pub struct Report {
     conversation: Conversation,
 
     /// The reason
+    #[arg(value_parser = PossibleValuesParser::new(Reason::ALL.map(Reason::as_str)).try_map(|text| text.parse::<Reason>()))]
     reason: Reason,
 
     /// The message: its UUID, or its place in the conversation, 1 being the newest
@@ -37,23 +42,11 @@ pub struct Report {
     message: Choice,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Reason {
-    Spam,
-    Harassment,
-    Threat,
-    SexualContent,
-    Other,
-}
-
 pub async fn report(context: &Context, command: &Report) -> Result<Outcome> {
     let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
     let group_uuid = command.conversation.find(&mut api).await?;
     let message = find(&mut api, group_uuid, command.message, None).await?;
-    let reason = command.reason.to_possible_value();
-    let reason = reason.as_ref().map_or("other", |reason| reason.get_name());
-    let uuid = api.report(group_uuid, &message, reason).await?;
+    let uuid = api.report(group_uuid, &message, command.reason).await?;
     context.output.result("reported", &json!({"uuid": uuid}))?;
     Ok(Outcome::Done)
 }

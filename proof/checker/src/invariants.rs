@@ -456,31 +456,33 @@ impl Contents {
 impl Contents {
     /// Compares a change in the log `pk` with the version of its message or state.
     fn check_change(&self, pk: &str, change: &LoggedChange) -> Option<&'static str> {
+        let state_of = |group_uuid: &Uuid, user_uuid: &Uuid| {
+            let mut states = self.states.iter().filter(|state| state.group_uuid() == Some(*group_uuid));
+            states.find(|state| state.sk == *user_uuid)
+        };
+        let is_own = |user_uuid: &Uuid| Partition::EventLog(*user_uuid).to_string() == *pk;
         match change {
             LoggedChange::MessageChanged { group_uuid, message_sk, version } => {
                 let message = self.messages.get(group_uuid)?.get(message_sk)?;
                 (*version > message.version).then_some("I12: a logged change is not stored")
             }
             LoggedChange::Read { group_uuid, user_uuid, version, .. } => {
-                let states = self.states.iter().filter(|state| state.group_uuid() == Some(*group_uuid));
-                let state = states.into_iter().find(|state| state.sk == *user_uuid);
+                let state = state_of(group_uuid, user_uuid);
                 if state.is_none_or(|state| *version > state.version) {
                     return Some("I12: a logged marker is not stored");
                 }
-                let is_own = Partition::EventLog(*user_uuid).to_string() == *pk;
                 // A later version of a shared marker is not shared by itself.
                 let shared = state.and_then(|state| state.seen_version);
                 let is_shared = shared.is_some_and(|shared| *version <= shared);
-                (!is_own && !is_shared).then_some("I20: the log has a marker that its member does not share")
+                (!is_own(user_uuid) && !is_shared)
+                    .then_some("I20: the log has a marker that its member does not share")
             }
             LoggedChange::Group { group_uuid, user_uuid, version } => {
-                let states = self.states.iter().filter(|state| state.group_uuid() == Some(*group_uuid));
-                let state = states.into_iter().find(|state| state.sk == *user_uuid);
+                let state = state_of(group_uuid, user_uuid);
                 if state.is_none_or(|state| Some(*version) > state.settings_version) {
                     return Some("I12: logged settings are not stored");
                 }
-                let is_own = Partition::EventLog(*user_uuid).to_string() == *pk;
-                (!is_own).then_some("I20: the log has settings of the other member")
+                (!is_own(user_uuid)).then_some("I20: the log has settings of the other member")
             }
             LoggedChange::Message { .. } | LoggedChange::Other { .. } => None,
         }
