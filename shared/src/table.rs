@@ -4,6 +4,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 use aws_sdk_dynamodb::{
     Client,
+    config::retry::RetryConfig,
     operation::{
         delete_item::DeleteItemError, put_item::PutItemError, transact_write_items::TransactWriteItemsError,
         update_item::UpdateItemError,
@@ -394,8 +395,24 @@ impl Table {
         }
     }
 
-    /// Updates a row under a condition, and returns the updated row.
+    /// Updates a row under a condition, and returns the updated row. After a lost answer the SDK repeats the write. So a
+    /// false condition may be the effect of the write itself.
     pub async fn update(&self, update: Update) -> Result<Item, WriteError> {
+        self.update_with(update, aws_sdk_dynamodb::config::Builder::new()).await
+    }
+
+    /// Updates a row under a condition, in a single attempt, and returns the updated row. If the condition is false,
+    /// nothing was written.
+    pub async fn update_once(&self, update: Update) -> Result<Item, WriteError> {
+        let once = aws_sdk_dynamodb::config::Builder::new().retry_config(RetryConfig::disabled());
+        self.update_with(update, once).await
+    }
+
+    async fn update_with(
+        &self,
+        update: Update,
+        config: aws_sdk_dynamodb::config::Builder,
+    ) -> Result<Item, WriteError> {
         let values = update.values.into_iter().map(|(name, value)| (name.to_owned(), value));
         let answer = self
             .client
@@ -407,6 +424,8 @@ impl Table {
             .set_expression_attribute_values(Some(values.collect()))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .customize()
+            .config_override(config)
             .send()
             .await;
         match answer {

@@ -48,8 +48,8 @@ impl Table {
     ///
     /// Each write adds 1 to the version and requires the version that was read. Otherwise, a write that is executed long
     /// after its time limit could undo a later one. If another write came first, `decide` is asked again. If an attempt
-    /// without an answer may have been made before it, the outcome is unknown, and the error [`Error::Unavailable`]. Does
-    /// not touch attributes of later versions of the system.
+    /// without an answer may have been made before it, the outcome is unknown, and the error [`Error::Unavailable`]. The
+    /// SDK's own retries would hide such an attempt. Does not touch attributes of later versions of the system.
     pub(crate) async fn change<R: Versioned>(
         &self,
         key: &Key,
@@ -67,7 +67,7 @@ impl Table {
                 break;
             }
             let Some(assignments) = decision? else { return Ok(stored) };
-            match self.update(update_of(key, stored.as_ref().map(R::version), assignments)).await {
+            match self.update_once(update_of(key, stored.as_ref().map(R::version), assignments)).await {
                 Ok(item) => return from_item(item).map(Some),
                 Err(WriteError::ConditionFailed { rows, .. }) => {
                     let row = rows.into_iter().next().flatten().filter(|row| !row.is_empty());

@@ -7,7 +7,13 @@ use cruddur::table::RowKind;
 use http::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use testing::{Failure::Reset, Fault::Late, TestUser, World, sockets::Sockets, world::kind_of};
+use testing::{
+    Failure::{Reset, Silence},
+    Fault::{Late, Lost},
+    TestUser, World,
+    sockets::Sockets,
+    world::kind_of,
+};
 use uuid::Uuid;
 
 use checker::invariants;
@@ -460,6 +466,31 @@ async fn a_late_write_changes_nothing() {
     let messages = scene.messages(bob).await;
     assert_eq!((&messages[0]["message"], messages[0].get("reactions")), (&json!("edited again"), None));
     assert_eq!(scene.unread(bob).await, 2);
+    scene.assert_at_rest();
+}
+
+/// A write is executed, and its answer lost. It must not be repeated after another one, nor refused.
+#[tokio::test]
+async fn an_edit_that_another_change_follows_is_neither_repeated_nor_refused() {
+    let scene = Scene::new().await;
+    let alice = &scene.alice;
+    let one = scene.send(alice, "one").await;
+    let later = || tokio::time::sleep(Duration::from_millis(300));
+    let lose_one = || scene.world.emulator.fail("UpdateItem", 1, Lost(Silence));
+
+    lose_one();
+    tokio::join!(scene.edit(alice, &one, "edited", 503), async {
+        later().await;
+        scene.edit(alice, &one, "edited again", 200).await;
+    });
+    assert_eq!(scene.messages(alice).await[0]["message"], "edited again");
+
+    lose_one();
+    tokio::join!(scene.edit(alice, &one, "edited once more", 503), async {
+        later().await;
+        scene.delete(alice, &one, 204).await;
+    });
+    scene.world.deliver_all().await;
     scene.assert_at_rest();
 }
 
