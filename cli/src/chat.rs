@@ -15,6 +15,7 @@ use self::{
 pub use self::{
     block::{Block, Blocks, block, blocks, unblock},
     change::{Delete, Edit, React, delete, edit, react},
+    export::{Export, export},
     report::{Report, report},
     search::{Search, search},
     settings::{Clear, Hide, Mute, Unmute, clear, hide, mute, unmute},
@@ -29,6 +30,7 @@ mod block;
 mod change;
 mod choice;
 mod conversation;
+mod export;
 mod feed;
 mod follow;
 mod post;

@@ -21,6 +21,7 @@ pub mod output;
 pub mod reports;
 mod retry;
 mod table;
+pub mod users;
 mod websocket;
 
 use anyhow::Result;
@@ -38,6 +39,7 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::Ddb(command) => ddb::run(&context, command).await,
         Command::Db(command) => db::run(&context, command).await,
         Command::Reports(command) => reports::run(&context, command).await,
+        Command::Users(command) => users::run(&context, command).await,
         Command::Cognito(command) => cognito::run(&context, command).await,
         Command::Token(command) => chat::token(&context, &command).await,
         Command::Inbox(command) => chat::inbox(&context, &command).await,
@@ -55,6 +57,7 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::Hide(command) => chat::hide(&context, &command).await,
         Command::Clear(command) => chat::clear(&context, &command).await,
         Command::Report(command) => chat::report(&context, &command).await,
+        Command::Export(command) => chat::export(&context, &command).await,
         Command::Watch(command) => Box::pin(chat::watch(&context, &command)).await,
         Command::DeployCheck(options) => Box::pin(deploy_check::run(&context, options)).await,
         Command::Completions { shell } => {

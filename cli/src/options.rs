@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{chat, cognito, db, ddb, deploy_check, global::Global, reports};
+use crate::{chat, cognito, db, ddb, deploy_check, global::Global, reports, users};
 
 /// Cruddur Messages: tables, users, access patterns, a doctor for inboxes, and a chat in the terminal.
 #[derive(Clone, Debug, Parser)]
@@ -27,6 +27,9 @@ pub enum Command {
     /// Reported messages, in the database of users
     #[command(subcommand)]
     Reports(reports::Command),
+    /// Requests of people about their data, in the table and the database
+    #[command(subcommand)]
+    Users(users::Command),
     /// The Cognito user pool
     #[command(subcommand)]
     Cognito(cognito::Command),
@@ -65,6 +68,8 @@ pub enum Command {
     Clear(chat::Clear),
     /// Reports a message to the operator, through the API
     Report(chat::Report),
+    /// Prints everything that the API shows a user, a JSON object per line, through the API
+    Export(chat::Export),
     /// Prints a user's events as they arrive, through the API
     Watch(chat::Watch),
     /// Prints completions for a shell

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { type Page, composer, expect, inbox, message, messages, openConversation, openMenu, say, sentMark, t, test } from './test.ts';
 
 const row = (page: Page, name: string) => inbox(page).getByRole('link', { name });
@@ -114,4 +115,19 @@ test('a message is reported, and its sender is blocked', async ({ signIn, stack 
   await dialog.getByRole('button', { name: t('block.yes'), exact: true }).click();
   await expect(page.getByRole('group', { name: t('block.label') })).toBeVisible();
   await expect(composer(page)).toHaveCount(0);
+});
+
+test('the settings have a download of everything that the person sees', async ({ signIn, stack }) => {
+  const page = await signIn('sunyoung');
+  await (await stack.api('scarlett')).send({ handle: 'sunyoung' }, 'For the export');
+  await page.getByRole('button', { name: t('settings'), exact: true }).click();
+  const downloading = page.waitForEvent('download');
+  await page.getByRole('button', { name: t('settings.download') }).click();
+  const download = await downloading;
+  expect(download.suggestedFilename()).toMatch(/^sunyoung-\d{4}-\d\d-\d\d\.jsonl$/);
+  await expect(page.getByText(t('settings.exported'))).toBeVisible();
+  const text = await readFile(await download.path(), 'utf8');
+  const lines = text.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(lines[0]).toMatchObject({ me: { handle: 'sunyoung' } });
+  expect(lines).toContainEqual(expect.objectContaining({ message: expect.objectContaining({ message: 'For the export' }) as unknown }));
 });

@@ -15,6 +15,7 @@ use cruddur::{
     dynamodb::{CallLimits, client},
     event::{self, Event},
     event_log::EventLog,
+    export::Export,
     member_state::MemberStates,
     message::Messages,
     message_group::Inbox,
@@ -216,6 +217,11 @@ pub const FUNCTIONS: &[Declaration] = &[
         verifier: parts.verifier()?,
         users: parts.users(),
         blocks: parts.blocks(this.name, CallLimits::READ),
+    }),
+    route!(export_me, "export-me", READ_TIMEOUT, |this, parts| export_me::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+        export: Export::new(&parts.table(this.name, CallLimits::READ), &parts.clock, &parts.random),
     }),
     route!(update_message_group, "update-message-group", WRITE_TIMEOUT, |this, parts| {
         update_message_group::App {

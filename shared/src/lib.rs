@@ -1,6 +1,6 @@
 //! Cruddur's direct messages: the library of the functions.
 //!
-//! - Domain: [`message`], [`message_group`], [`user`], [`event_log`], [`connection`], with the values [`timestamp`], [`sort_key`], [`page`],
+//! - Domain: [`message`], [`message_group`], [`user`], [`event_log`], [`connection`], [`export`], with the values [`timestamp`], [`sort_key`], [`page`],
 //!   [`idempotency`], [`send_limit`]
 //! - Storage: [`table`] (rows and keys in DynamoDB), [`stream`] (changes of the table), [`projection`] (their effects),
 //!   [`push`] (events to open sockets), [`dynamodb`], [`postgres`]
@@ -21,6 +21,7 @@ mod environment;
 pub mod error;
 pub mod event;
 pub mod event_log;
+pub mod export;
 pub mod health;
 pub mod https;
 pub mod idempotency;

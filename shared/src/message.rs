@@ -92,6 +92,11 @@ impl Messages {
         warm_up::call(Dependency::DynamoDb, Box::pin(reads)).await
     }
 
+    /// Spares the next listing the read of the membership.
+    pub(crate) fn remember_members(&self, caller: Uuid, group_uuid: Uuid, other: Uuid) {
+        self.members.insert(caller, group_uuid, other);
+    }
+
     /// Lists the messages of a group, oldest to newest: the page before the cursor, or the newest page. Leaves out those
     /// that the caller has cleared. Fails with
     /// [`Error::MessageGroupNotFound`] if the group does not exist or the caller is not a member.

@@ -20,7 +20,7 @@ use crate::{
         first_version, from_scalars, sort_key,
     },
     timestamp::Timestamp,
-    user::{ShowsUser, User},
+    user::{ShowsUser, User, Users},
     warm_up::{self, Failure},
 };
 
@@ -150,6 +150,36 @@ impl Inbox {
         Err(Error::unavailable(Dependency::DynamoDb, "the group's row was not found in the inbox"))
     }
 
+    /// Reads the caller's groups in ascending order of their newest message, from the one after `after` on. Also those of
+    /// blocked members and hidden ones. Skips malformed rows.
+    pub(crate) async fn oldest(
+        &self,
+        caller: Uuid,
+        after: Option<SortKey>,
+        wanted: usize,
+    ) -> Result<Vec<MessageGroup>, Error> {
+        // No key is between a key and the key followed by a space, and every key is after "0".
+        let mut from = after.map_or_else(|| "0".to_owned(), |sk| format!("{sk} "));
+        let (mut groups, mut malformed) = (Vec::with_capacity(wanted), 0_usize);
+        loop {
+            let limit = wanted - groups.len();
+            let rows = self.table.rows_from(Partition::Inbox(caller), &from, limit).await?;
+            let is_last_page = rows.len() < limit;
+            from = rows.last().and_then(sort_key).map_or(from, |sk| format!("{sk} "));
+            for row in rows {
+                match from_scalars::<ListedGroup>(row) {
+                    Ok(row) => groups.push(row),
+                    Err(_) => malformed += 1,
+                }
+            }
+            if is_last_page || groups.len() >= wanted {
+                break;
+            }
+        }
+        log_malformed(caller, malformed);
+        try_join_all(groups.into_iter().map(|row| self.with_unread_count(caller, row))).await
+    }
+
     async fn with_unread_count(&self, caller: Uuid, row: ListedGroup) -> Result<MessageGroup, Error> {
         let unread_count = self.count_unread(caller, &row, MAX_UNREAD).await?;
         Ok(MessageGroup { unread_count: Some(unread_count), ..MessageGroup::from(row) })
@@ -207,11 +237,15 @@ impl Inbox {
             limit = if malformed > 0 { FURTHER_READ_LIMIT } else { further.min(FURTHER_READ_LIMIT) };
             further *= 2;
         }
-        if malformed > 0 {
-            tracing::error!(%user_uuid, malformed, "skipped malformed inbox rows; `cruddur ddb doctor` explains them");
-        }
+        log_malformed(user_uuid, malformed);
         rows.truncate(wanted);
         Ok(rows)
+    }
+}
+
+fn log_malformed(user_uuid: Uuid, malformed: usize) {
+    if malformed > 0 {
+        tracing::error!(%user_uuid, malformed, "skipped malformed inbox rows; `cruddur ddb doctor` explains them");
     }
 }
 
@@ -379,6 +413,53 @@ impl From<&InboxRow> for MessageGroup {
             sk: row.sk,
         };
         group.without_preview_of_cleared(row.cleared_sk)
+    }
+}
+
+/// A single group in an answer (design, section 5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShownGroup {
+    /// The group, as lists show it.
+    #[serde(flatten)]
+    pub group: MessageGroup,
+    /// The caller blocks the other member.
+    pub blocked: bool,
+    /// The caller has hidden the group since the newest message.
+    pub hidden: bool,
+    /// The time of the last message that the caller has cleared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cleared_until: Option<Timestamp>,
+    /// Both members.
+    pub members: Vec<GroupMember>,
+}
+
+impl ShownGroup {
+    /// Adds to a group of the caller what the members' states tell. The caller's may be newer than the inbox row.
+    #[must_use]
+    pub fn new(
+        group: MessageGroup,
+        membership: &Membership,
+        states: &[MemberStateRow],
+        caller: Uuid,
+        have_receipts: bool,
+    ) -> Self {
+        let state = states.iter().find(|state| state.sk == caller);
+        Self {
+            blocked: membership.blocked_by.contains(&caller),
+            hidden: state.is_some_and(|state| state.hidden_sk >= Some(group.sk)),
+            cleared_until: state.and_then(|state| state.cleared_sk).map(|sk| sk.created_at),
+            members: GroupMember::list(membership, states, caller, have_receipts),
+            group: match state {
+                Some(state) => group.with_settings(state),
+                None => group,
+            },
+        }
+    }
+
+    /// Replaces all names with the current ones, as [`Users::refresh_names`] does.
+    pub async fn refresh_names(&mut self, users: &Users) {
+        users.refresh_names(std::slice::from_mut(&mut self.group)).await;
+        users.refresh_names(&mut self.members).await;
     }
 }
 

@@ -172,8 +172,16 @@ pub fn page_request<K: FromStr + Display>(
     violations: &mut Violations,
 ) -> Option<PageRequest<K>> {
     let limit = violations.check(parameter(request, "limit", Violation::LimitInvalid));
-    let cursor = violations.check(parameter::<Cursor<K>>(request, "cursor", Violation::CursorInvalid));
+    let cursor = page_cursor(request, violations);
     Some(PageRequest { limit: limit?.unwrap_or_else(Limit::default), cursor: cursor? })
+}
+
+/// Parses `cursor` of a request for a page of fixed size.
+pub fn page_cursor<K: FromStr + Display>(
+    request: &Request,
+    violations: &mut Violations,
+) -> Option<Option<Cursor<K>>> {
+    violations.check(parameter(request, "cursor", Violation::CursorInvalid))
 }
 
 /// The parameters of a request for events.

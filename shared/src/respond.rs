@@ -78,6 +78,25 @@ pub fn events(
     with_next(ok(&events)?, path, format_args!("after={next}&limit={limit}"))
 }
 
+/// Creates a 200 response with a line of JSON for each of `lines` and, if there is a next page, a `Link` header to it.
+pub fn lines<K: fmt::Display>(
+    lines: &[impl Serialize],
+    path: &str,
+    next: Option<Cursor<K>>,
+) -> Result<Response<Body>, Error> {
+    let mut body = String::new();
+    for line in lines {
+        body += &serde_json::to_string(line).map_err(Error::internal)?;
+        body.push('\n');
+    }
+    let mut response = json(StatusCode::OK, body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    match next {
+        Some(cursor) => with_next(response, path, format_args!("cursor={cursor}")),
+        None => Ok(response),
+    }
+}
+
 fn with_next(
     mut response: Response<Body>,
     path: &str,

@@ -385,6 +385,16 @@ impl Api {
         Ok(people)
     }
 
+    /// A page of the caller's export, and the path of the next one.
+    pub(super) async fn export(&mut self, path: &str) -> Result<(Vec<Value>, Option<String>), ApiError> {
+        let url = self.join(path)?;
+        let answer = self.send(|client| client.get(url.clone())).await?;
+        let next = next_page(&answer);
+        let body = answer.text().await.map_err(|error| unavailable(&url, &error))?;
+        let lines = body.lines().map(serde_json::from_str).collect::<Result<_, _>>();
+        Ok((lines.map_err(|_| ApiError::NotTheApi(url))?, next))
+    }
+
     /// One of the caller's groups.
     pub(super) async fn group(&mut self, group_uuid: Uuid) -> Result<Row, ApiError> {
         let url = self.join(&format!("/api/message_groups/{group_uuid}"))?;

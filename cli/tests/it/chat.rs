@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -285,6 +285,21 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     assert_snapshot!(run(&["report", "--as", "mock", "@lore", "spam"]).await, @"
     reported
     [0]
+    ");
+    let exported = run(&["export", "--as", "mock"]).await;
+    let of_operator = run(&["users", "export", "@Mock"]).await;
+    let kinds = |exported: &str| {
+        let lines = exported.lines().filter(|line| line.starts_with('{'));
+        let names =
+            |line: &str| serde_json::from_str::<BTreeMap<String, Value>>(line).unwrap().into_keys().collect();
+        lines.map(names).collect::<Vec<Vec<_>>>()
+    };
+    assert_eq!(kinds(&exported), kinds(&of_operator));
+    let kinds = kinds(&exported);
+    assert_eq!(json!(kinds[..3]), json!([["me"], ["message_group"], ["message", "message_group_uuid"]]));
+    assert_snapshot!(run(&["users", "export", "@nobody"]).await, @"
+    error: no user has the handle @nobody
+    [1]
     ");
     assert_snapshot!(run(&["clear", "--as", "mock", "@lore"]).await, @"
     error: this clears the conversation for you; add --yes to confirm

@@ -10,15 +10,13 @@ use cruddur::{
     error::Error,
     invocation,
     member_state::MemberStates,
-    message_group::{GroupMember, Inbox, MessageGroup},
+    message_group::{Inbox, ShownGroup},
     request::{message_group_uuid, path_parameter},
     respond, start,
-    timestamp::Timestamp,
     user::Users,
     warm_up::{Failure, failures},
 };
 use lambda_http::{Body, Request, Response};
-use serde::Serialize;
 
 /// The route, as API Gateway names it.
 pub const ROUTE: &str = "GET /api/message_groups/{message_group_uuid}";
@@ -53,21 +51,6 @@ impl start::App for App {
     }
 }
 
-/// The answer.
-#[derive(Serialize)]
-struct ShownGroup<'a> {
-    #[serde(flatten)]
-    group: &'a MessageGroup,
-    /// The caller blocks the other member.
-    blocked: bool,
-    /// The caller has hidden the group since the newest message.
-    hidden: bool,
-    /// The time of the last message that the caller has cleared.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cleared_until: Option<Timestamp>,
-    members: &'a [GroupMember],
-}
-
 /// Answers a request.
 pub async fn handler(app: &App, request: Request) -> Response<Body> {
     respond::answer(ROUTE, serve(app, &request)).await
@@ -87,17 +70,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
         app.states.of_group(group_uuid),
         app.users.have_read_receipts(caller, other),
     )?;
-    let state = states.iter().find(|state| state.sk == caller);
-    let hidden = state.is_some_and(|state| state.hidden_sk >= Some(group.sk));
-    let cleared_until = state.and_then(|state| state.cleared_sk).map(|sk| sk.created_at);
-    let mut groups = [match state {
-        Some(state) => group.with_settings(state),
-        None => group,
-    }];
-    let mut members = GroupMember::list(&membership, &states, caller, have_receipts);
-    app.users.refresh_names(&mut groups).await;
-    app.users.refresh_names(&mut members).await;
-    let [group] = &groups;
-    let blocked = membership.blocked_by.contains(&caller);
-    respond::ok(&ShownGroup { group, blocked, hidden, cleared_until, members: &members })
+    let mut shown = ShownGroup::new(group, &membership, &states, caller, have_receipts);
+    shown.refresh_names(&app.users).await;
+    respond::ok(&shown)
 }

@@ -54,6 +54,7 @@ impl Case {
                 event["requestContext"]["http"]["method"] = json!(if is_blocked { "DELETE" } else { "PUT" });
             }),
             "list-blocks" => ("list-blocks/first-page", |_, _| ()),
+            "export-me" => ("export-me/first-page", |_, _| ()),
             // Mutes until another time, so that each invocation writes.
             "update-message-group" => ("update-message-group/mute", |event, _| {
                 let end = Timestamp::new(Clock::system().now());

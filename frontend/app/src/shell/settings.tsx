@@ -1,6 +1,6 @@
 import '@cruddur/react/styles/overlays.css';
 import '../styles/settings.css';
-import { ApiError, stateOf } from '@cruddur/client';
+import { ApiError, exportOf, stateOf } from '@cruddur/client';
 import { Handle, explain, useMe, useMessages } from '@cruddur/react';
 import { type SubmitEvent, useEffect, useId, useRef, useState } from 'react';
 import { useSignedIn } from '../signed-in.tsx';
@@ -38,6 +38,7 @@ export function Settings({ notifies, onNotifies, onClose }: Props) {
       <ReadReceipts />
       <Notifications isOn={notifies} onChange={onNotifies} />
       <Blocked />
+      <Download />
       <form method="dialog" className="cruddur-actions">
         <button type="submit" className="cruddur-button">
           {text('settings.close')}
@@ -159,6 +160,72 @@ function Blocked() {
       {isOpen && loaded !== null && loaded !== 'failed' && <loaded.BlockedPeople />}
     </details>
   );
+}
+
+/** Downloads everything that the API shows the user. Closing the settings ends it. */
+function Download() {
+  const { client } = useSignedIn();
+  const { text } = usePagesTexts();
+  const { me } = useMe();
+  const [lines, setLines] = useState<number | null>(null);
+  const { problem, isSaved, save } = useSaving();
+  const isShown = useRef(false);
+  const id = useId();
+
+  useEffect(() => {
+    isShown.current = true;
+    return () => {
+      isShown.current = false;
+    };
+  }, []);
+
+  async function download() {
+    const pages: string[] = [];
+    setLines(0);
+    const isDone = await save(async () => {
+      for await (const page of exportOf(client)) {
+        if (!isShown.current) {
+          return;
+        }
+        pages.push(page);
+        setLines((before) => (before ?? 0) + page.split('\n').length - 1);
+      }
+    });
+    setLines(null);
+    if (isDone && isShown.current) {
+      offer(new Blob(pages, { type: 'application/x-ndjson' }), `${me?.handle ?? 'me'}-${new Date().toISOString().slice(0, 10)}.jsonl`);
+    }
+  }
+
+  return (
+    <div className="cruddur-switch">
+      <h3 id={id}>{text('settings.export')}</h3>
+      <button
+        type="button"
+        className="cruddur-button"
+        aria-labelledby={`${id}-button ${id}`}
+        disabled={lines !== null}
+        onClick={() => void download()}
+      >
+        <span id={`${id}-button`}>{text('settings.download')}</span>
+      </button>
+      <p className={problem === null ? 'cruddur-hint' : 'cruddur-problem'} role="status">
+        {problem ??
+          (lines !== null ? text('settings.exporting', { lines }) : isSaved ? text('settings.exported') : text('settings.exportHint'))}
+      </p>
+    </div>
+  );
+}
+
+/** Lets the browser save a file. */
+function offer(file: Blob, name: string): void {
+  const address = URL.createObjectURL(file);
+  const link = document.createElement('a');
+  link.href = address;
+  link.download = name;
+  link.click();
+  // The browser has opened it by then.
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
 interface SwitchProps {

@@ -47,6 +47,7 @@ export { type Entry, type State, type Target, conversationKey, conversationOf } 
 export type { Outbox } from './outbox/outbox.ts';
 export { type Reason, reasonOf } from './outbox/reason.ts';
 export type { Blocks } from './state/blocks.ts';
+export { exportOf } from './state/export.ts';
 export type { GroupSettings } from './state/group-settings.ts';
 export type { Action, Change, ChangesByMessage, MessageChanges } from './state/message-changes.ts';
 export type { ReadMarkers } from './state/read-markers.ts';

@@ -9,6 +9,7 @@ mod specification;
 use std::fmt::Write as _;
 
 use axum::body::Body;
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use cruddur::{
     table::{Key, Partition, RowKind},
     user::User,
@@ -66,9 +67,11 @@ impl<'a> Cell<'a> {
         }
         // Members may learn how a member's key was used, and whose a message is.
         let is_of_members = match &expected {
-            Expected::Shown(_) | Expected::List { .. } | Expected::Reported | Expected::Refused(422, _) => {
-                true
-            }
+            Expected::Shown(_)
+            | Expected::List { .. }
+            | Expected::Lines { .. }
+            | Expected::Reported
+            | Expected::Refused(422, _) => true,
             Expected::Refused(_, codes) => matches!(codes[..], ["message_not_yours" | "message_not_found"]),
             _ => false,
         };
@@ -90,6 +93,18 @@ impl<'a> Cell<'a> {
             Expected::List { items, next } => {
                 let link = next.as_ref().map_or(String::new(), |next| format!("link: {next}\n"));
                 format!("200\n{json}\n{link}{}", self.as_written(&json!(items))?)
+            }
+            Expected::Lines { lines, next } => {
+                let link = next.as_ref().map_or(String::new(), |next| {
+                    let cursor = BASE64_URL_SAFE_NO_PAD.encode(next);
+                    format!("link: </api/me/export?cursor={cursor}>; rel=\"next\"\n")
+                });
+                let written =
+                    self.answer.body.lines().map(|line| serde_json::from_str(line).unwrap_or_default());
+                if written.collect::<Vec<Value>>() != *lines {
+                    return Err(format!("{answer}\ninstead of {lines:?}"));
+                }
+                format!("200\ncontent-type: application/x-ndjson\n{link}{}", self.answer.body)
             }
             Expected::Sent { .. } if self.answer.status.as_u16() == 200 => return Ok(()),
             Expected::Changed { body: None, .. } => "204\n".to_owned(),
@@ -135,7 +150,8 @@ impl<'a> Cell<'a> {
                 | Wanted::Marked(group)
                 | Wanted::Edited { message: MessageOf { group, .. }, .. }
                 | Wanted::Reacted(MessageOf { group, .. })
-                | Wanted::Reported(MessageOf { group, .. }),
+                | Wanted::Reported(MessageOf { group, .. })
+                | Wanted::ExportedMessages { group, .. },
                 Some(_),
             ) if matches!(&expected, Expected::Refused(404, codes) if codes[..] == ["message_group_not_found"]) =>
             {
@@ -155,7 +171,16 @@ impl<'a> Cell<'a> {
                 }
                 allowed
             }
-            (Wanted::Messages { group, .. }, Some(_)) => {
+            (Wanted::ExportedUsers, Some(caller)) => vec![Partition::Blocks(caller.uuid).to_string()],
+            (Wanted::ExportedGroups, Some(caller)) => {
+                let own = self.scene.messages.iter().filter(|message| message.is_of(caller));
+                let groups = own.flat_map(|message| {
+                    let states = Partition::MemberStates(message.group).to_string();
+                    [partitions_of_group(message.group).as_slice(), &[states]].concat()
+                });
+                groups.chain([Partition::Inbox(caller.uuid).to_string()]).collect()
+            }
+            (Wanted::Messages { group, .. } | Wanted::ExportedMessages { group, .. }, Some(_)) => {
                 let states = Partition::MemberStates(*group).to_string();
                 [partitions_of_group(*group).as_slice(), &[states]].concat()
             }
@@ -329,6 +354,10 @@ impl<'a> Cell<'a> {
     fn shown(&self) -> String {
         let body: Value = serde_json::from_str(&self.answer.body).unwrap_or_default();
         let status = self.answer.status.as_u16();
+        if self.answer.header("content-type") == Some("application/x-ndjson") {
+            let more = if self.answer.next_page().is_some() { "+" } else { "" };
+            return format!("{status} {} lines{more}", self.answer.body.lines().count());
+        }
         match (status, &body) {
             (200, Value::Array(items)) => {
                 let more = if self.answer.next_page().is_some() { "+" } else { "" };

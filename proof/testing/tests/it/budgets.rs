@@ -142,6 +142,29 @@ async fn listing_20_groups_costs_two_reads_in_one_round_trip_and_one_read_more_f
 }
 
 #[tokio::test]
+async fn an_exported_group_costs_four_reads_and_a_hundred_of_its_messages_eleven() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    for groups in 0..10 {
+        world.clock.advance(chrono::TimeDelta::seconds(1));
+        let other = world.user("other").await;
+        for number in 0..if groups == 0 { 201 } else { 9 } {
+            world.send(&alice, &other, &format!("{number:03}{}", "x".repeat(119))).await;
+        }
+    }
+    world.deliver_all().await;
+    let (mut path, mut units) = (Some("/api/me/export".to_owned()), vec![]);
+    while let Some(page) = path {
+        let _ = world.emulator.take_calls();
+        let answer = world.get(&alice, &page).await;
+        units.push(world.emulator.take_calls().iter().map(|call| call.units().0).sum::<f64>());
+        path = answer.next_page().map(str::to_owned);
+    }
+    // The blocks; the inbox and the group with many messages; those; the last one; the inbox and nine groups.
+    assert_eq!(units, [1.0, 1.0 + 13.0, 11.0, 2.0, 1.0 + 9.0 * 4.0]);
+}
+
+#[tokio::test]
 async fn listing_20_messages_costs_three_reads_and_the_first_time_in_an_environment_one_more() {
     let world = World::new().await;
     let (alice, bob, group_uuid) = world.pair().await;

@@ -13,6 +13,7 @@ mod boundaries;
 mod budgets;
 mod create_message;
 mod events;
+mod export_me;
 mod key_set;
 mod list_message_groups;
 mod list_messages;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use axum::body::Body;
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use cruddur::config::EditWindow;
 use http::{Method, Request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -38,7 +39,9 @@ const LIST_BLOCKS: (&str, &str) = ("/api/blocks", "get");
 const UPDATE_GROUP: (&str, &str) = ("/api/message_groups/{message_group_uuid}", "patch");
 const REPORT: (&str, &str) = ("/api/reports", "post");
 
-const OPERATIONS: [(&str, &str); 21] = [
+const EXPORT_ME: (&str, &str) = ("/api/me/export", "get");
+
+const OPERATIONS: [(&str, &str); 22] = [
     LIST_GROUPS,
     LIST_MESSAGES,
     CREATE,
@@ -60,6 +63,7 @@ const OPERATIONS: [(&str, &str); 21] = [
     LIST_BLOCKS,
     UPDATE_GROUP,
     REPORT,
+    EXPORT_ME,
 ];
 
 /// The API description.
@@ -102,11 +106,19 @@ impl Description {
             );
             return;
         }
-        assert_eq!(answer.header("content-type"), Some("application/json"), "{operation:?} {answer:?}");
-        let body: Value = serde_json::from_str(&answer.body).unwrap();
-        let validator = self.validator(&response["content"]["application/json"]["schema"]);
-        if let Err(error) = validator.validate(&body) {
-            panic!("{operation:?} {answer:?}: {error} at {}", error.instance_path());
+        let content = response["content"].as_object().unwrap();
+        let content_type = content.keys().next().unwrap();
+        assert_eq!(answer.header("content-type"), Some(&**content_type), "{operation:?} {answer:?}");
+        let validator = self.validator(&content[content_type]["schema"]);
+        let bodies = match &**content_type {
+            "application/x-ndjson" => answer.body.lines().collect(),
+            _ => vec![&*answer.body],
+        };
+        for body in bodies {
+            let body: Value = serde_json::from_str(body).unwrap();
+            if let Err(error) = validator.validate(&body) {
+                panic!("{operation:?} {answer:?}: {error} at {}", error.instance_path());
+            }
         }
         for header in ["Link", "Retry-After", "WWW-Authenticate"] {
             let described = response["headers"].get(header).is_some();
@@ -338,6 +350,7 @@ fn requests(
     let mut requests = Vec::new();
     for token in [None, Some(&*ghost.token), mine] {
         requests.push((SHOW_ME, get("/api/me", token)));
+        requests.push((EXPORT_ME, get("/api/me/export", token)));
         requests.push((SEARCH_USERS, get("/api/users?prefix=a", token)));
         requests.push((LIST_EVENTS, get("/api/events", token)));
         requests.push((LIST_GROUPS, get("/api/message_groups?limit=1", token)));
@@ -346,6 +359,14 @@ fn requests(
         requests.push((CREATE, post(token, None, body)));
     }
     requests.push((SEARCH_USERS, get("/api/users", mine)));
+    // The groups, and the messages of a foreign group.
+    let sk = "2026-11-22T09:30:00.000000Z#0195b5a0-0000-7000-8000-0000000000ff";
+    let foreign = format!("message/{sk}/0195b5a0-0000-7000-8000-0000000000ff/{sk}");
+    for cursor in
+        [BASE64_URL_SAFE_NO_PAD.encode("group"), BASE64_URL_SAFE_NO_PAD.encode(foreign), "x".to_owned()]
+    {
+        requests.push((EXPORT_ME, get(&format!("/api/me/export?cursor={cursor}"), mine)));
+    }
     for query in ["limit=0", "cursor=x", "limit=0&cursor=x"] {
         requests.push((LIST_GROUPS, get(&format!("/api/message_groups?{query}"), mine)));
     }
@@ -505,7 +526,7 @@ fn every_example_matches_its_schema() {
                 if of == "204" {
                     continue;
                 }
-                let content = &body["content"]["application/json"];
+                let content = body["content"].as_object().unwrap().values().next().unwrap();
                 let validator = description.validator(&content["schema"]);
                 for (name, example) in content["examples"].as_object().unwrap() {
                     assert!(validator.is_valid(&example["value"]), "{method} {path} {of} {name}");

@@ -11,8 +11,12 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
-use cruddur::table::{GROUP_INDEX, RowKind};
+use cruddur::{
+    sort_key::SortKey,
+    table::{GROUP_INDEX, MessageRow, RowKind},
+};
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use http::Method;
 use insta::assert_snapshot;
@@ -23,6 +27,7 @@ use testing::{
     sockets::{SocketAnswer, Sockets},
     world::{TABLE, kind_of, request},
 };
+use uuid::Uuid;
 
 use crate::send_limit::limit;
 
@@ -49,7 +54,7 @@ struct Scenario {
 }
 
 /// Every path of a function through the table.
-const SCENARIOS: [Scenario; 37] = [
+const SCENARIOS: [Scenario; 39] = [
     Scenario { function: "list-message-groups", name: "an inbox", act: |trial| inbox(trial).boxed_local() },
     Scenario { function: "list-messages", name: "a conversation", act: |trial| page(trial).boxed_local() },
     Scenario {
@@ -132,6 +137,12 @@ const SCENARIOS: [Scenario; 37] = [
     },
     Scenario { function: "create-report", name: "a report", act: |trial| report(trial).boxed_local() },
     Scenario { function: "list-blocks", name: "blocked users", act: |trial| blocks(trial).boxed_local() },
+    Scenario { function: "export-me", name: "blocked users", act: |trial| export(trial, None).boxed_local() },
+    Scenario {
+        function: "export-me",
+        name: "conversations",
+        act: |trial| export(trial, Some("group")).boxed_local(),
+    },
     Scenario { function: "mark-read", name: "a mark as read", act: |trial| mark_read(trial).boxed_local() },
     Scenario {
         function: "mark-read",
@@ -371,6 +382,24 @@ async fn blocks(trial: &Trial) -> String {
     trial.world.ask(&alice, Method::PUT, &path, &Value::Null).await;
     trial.begin();
     seen(&trial.world.get(&alice, "/api/blocks").await)
+}
+
+/// The newest message answers one that is not on its page.
+async fn export(trial: &Trial, place: Option<&str>) -> String {
+    let (alice, message) = first_of_two(&trial.world).await;
+    let group_uuid = message["message_group_uuid"].as_str().unwrap().parse().unwrap();
+    let created_at = message["created_at"].as_str().unwrap().parse().unwrap();
+    for number in 0..100 {
+        let sk = SortKey { created_at, message_uuid: Uuid::from_u128(u128::MAX - number) };
+        let row = MessageRow::new(group_uuid, sk, &"and on".parse().unwrap(), &alice.user);
+        trial.world.table().put_new(&row).await.unwrap();
+    }
+    trial.world.post(&alice, &answer_to(&message)).await.ok();
+    trial.begin();
+    let cursor = place.map(|place| format!("?cursor={}", BASE64_URL_SAFE_NO_PAD.encode(place)));
+    let path = format!("/api/me/export{}", cursor.unwrap_or_default());
+    let answer = trial.world.get(&alice, &path).await;
+    if answer.status == 200 { format!("lines: {}", answer.body.lines().count()) } else { seen(&answer) }
 }
 
 async fn settings(trial: &Trial) -> String {
@@ -689,6 +718,7 @@ fn each_function_may_do_this_and_nothing_else() {
     count-unread: Query of MSG GRP;
     create-message: GetItem of MSG MEM IDEM; Query of MSG; PutItem of MSG GRP MEM IDEM; UpdateItem of RATE; ConditionCheckItem of MSG BLOCK;
     create-report: GetItem of MEM; Query of MSG;
+    export-me: GetItem of MEM MBR; BatchGetItem of MSG; Query of MSG GRP MBR BLOCK;
     list-blocks: Query of BLOCK;
     list-events: GetItem of LOG; Query of LOG; PutItem of LOG;
     list-message-groups: Query of MSG GRP;

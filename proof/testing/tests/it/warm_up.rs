@@ -151,6 +151,7 @@ async fn each_function_is_healthy_with_all_its_dependencies() {
             query(Some(RowKind::EventLog)),
             query(Some(RowKind::Connection)),
             query(Some(RowKind::Block)),
+            query(Some(RowKind::Block)),
         ]
     );
 }
@@ -173,6 +174,7 @@ async fn an_unhealthy_function_names_each_dependency_that_it_cannot_use() {
         ("block-user", "the key set, PostgreSQL, DynamoDB"),
         ("update-message-group", "the key set, PostgreSQL, DynamoDB"),
         ("create-report", "the key set, PostgreSQL, DynamoDB"),
+        ("export-me", "the key set, PostgreSQL, DynamoDB"),
         ("stream-handler", "DynamoDB"),
         ("post-confirmation", "PostgreSQL"),
     ] {

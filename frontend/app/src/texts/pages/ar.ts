@@ -35,6 +35,11 @@ export const ar: PagesCatalog = {
   'settings.notificationsDenied': 'إشعارات هذه الصفحة محظورة. اسمح بها في إعدادات متصفحك.',
   'settings.notificationsMissing': 'لا يدعم هذا المتصفح إشعارات الصفحات.',
   'settings.blocked': 'الأشخاص المحظورون',
+  'settings.export': 'بياناتك',
+  'settings.exportHint': 'كل المحادثات مع رسائلها والأشخاص المحظورون وملفك الشخصي، في ملف يحوي كائن JSON واحدًا في كل سطر.',
+  'settings.download': 'تنزيل',
+  'settings.exporting': 'عدد الأسطر حتى الآن: {lines}',
+  'settings.exported': 'تم التنزيل.',
   'settings.close': 'إغلاق',
 
   'notFound.title': 'الصفحة غير موجودة',

@@ -32,6 +32,12 @@ export const en = {
   'settings.notificationsDenied': 'Notifications of this page are blocked. Allow them in the settings of your browser.',
   'settings.notificationsMissing': 'This browser does not support notifications of pages.',
   'settings.blocked': 'Blocked people',
+  'settings.export': 'Your data',
+  'settings.exportHint':
+    'All conversations with their messages, blocked people and your profile, in a file with one JSON object per line.',
+  'settings.download': 'Download',
+  'settings.exporting': 'Lines so far: {lines}',
+  'settings.exported': 'Downloaded.',
   'settings.close': 'Close',
 
   'notFound.title': 'Page not found',

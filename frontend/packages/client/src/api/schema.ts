@@ -345,6 +345,28 @@ export interface paths {
         patch: operations["updateMe"];
         trace?: never;
     };
+    "/api/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything that the API shows the caller
+         * @description The caller, blocked users, and all conversations, also hidden ones and those with blocked users, with their
+         *     messages from the newest on. The pages have no fixed size. If a message arrives during the export, its
+         *     conversation may appear again; the later lines are newer.
+         */
+        get: operations["exportMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -546,6 +568,17 @@ export interface components {
             handle: components["schemas"]["Handle"];
             display_name: components["schemas"]["DisplayName"];
             read_receipts: components["schemas"]["ReadReceipts"];
+        };
+        /** @description A line of an export. */
+        ExportedLine: {
+            me: components["schemas"]["Me"];
+        } | {
+            block: components["schemas"]["BlockedUser"];
+        } | {
+            message_group: components["schemas"]["ShownMessageGroup"];
+        } | {
+            message_group_uuid: components["schemas"]["Uuid"];
+            message: components["schemas"]["Message"];
         };
         /**
          * @description Whether the members of the caller's groups see what the caller has read, and the caller what they have read. By
@@ -1726,6 +1759,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": "display_name_invalid"[];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    exportMe: {
+        parameters: {
+            query?: {
+                /** @description Start of the page, from the previous page's `Link`. Opaque. */
+                cursor?: components["parameters"]["cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. Each line is a JSON object. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["ExportedLine"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            404: components["responses"]["MessageGroupNotFound"];
+            /** @description A parameter is invalid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": "cursor_invalid"[];
                 };
             };
             429: components["responses"]["TooManyRequests"];

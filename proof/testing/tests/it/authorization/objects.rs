@@ -36,6 +36,10 @@ pub(super) struct Plan {
 impl Object {
     /// The same request about a group that does not exist. `None` if the request is not about a group.
     pub(super) fn plan_for_unknown_object(&self) -> Option<Plan> {
+        if let Wanted::ExportedMessages { position, before, .. } = &self.wanted {
+            let path = exported_messages(unknown_group(), position, before);
+            return Some(Plan { path, ..self.plan.clone() });
+        }
         let (Wanted::Messages { group, .. }
         | Wanted::ToGroup { group, .. }
         | Wanted::Group(group)
@@ -58,6 +62,12 @@ impl Object {
     }
 }
 
+/// The path of an export that continues before a message of a group.
+fn exported_messages(group: Uuid, position: &str, before: &str) -> String {
+    let place = format!("message/{position}/{group}/{before}");
+    format!("/api/me/export?cursor={}", BASE64_URL_SAFE_NO_PAD.encode(place))
+}
+
 /// All rows.
 pub(super) fn objects(scene: &Scene) -> Vec<Object> {
     [
@@ -70,6 +80,7 @@ pub(super) fn objects(scene: &Scene) -> Vec<Object> {
         search(scene),
         blocks(scene),
         me(scene),
+        exports(scene),
         events(scene),
         shown_groups(scene),
         marks(scene),
@@ -693,6 +704,32 @@ fn me(scene: &Scene) -> Vec<Object> {
             &json!({"read_receipts": "no"}),
             Wanted::Broken(400, vec!["body_invalid"]),
         ),
+    ]
+}
+
+fn exports(scene: &Scene) -> Vec<Object> {
+    let row = |name, query: &str, wanted| get("GET export", name, format!("/api/me/export{query}"), wanted);
+    let from = |place: &str| format!("?cursor={}", BASE64_URL_SAFE_NO_PAD.encode(place));
+    let (members, strangers) =
+        (scene.newest(&scene.alice, &scene.bob), scene.newest(&scene.mallory, &scene.carol));
+    let messages = |name, group: Uuid, position: &SentMessage, message: &SentMessage| {
+        let (position, before) = (position.sort_key(), message.sort_key());
+        let path = exported_messages(group, &position, &before);
+        get("GET export", name, path, Wanted::ExportedMessages { group, position, before })
+    };
+    let mallory = &scene.mallory;
+    let injected = format!("?user_uuid={0}&uuid={0}&sub={1}", mallory.user.uuid, mallory.subject);
+    vec![
+        row("the first page", "", Wanted::ExportedUsers),
+        row("the groups", &from("group"), Wanted::ExportedGroups),
+        messages("the members' messages", members.group, members, members),
+        messages("the stranger's messages", strangers.group, strangers, strangers),
+        messages("the members' messages, the stranger's place", members.group, members, strangers),
+        messages("messages of an unknown group", unknown_group(), members, members),
+        row("cursor: of the inbox", &format!("?cursor={}", members.cursor()), broken("cursor_invalid")),
+        row("cursor: another place", &from("me"), broken("cursor_invalid")),
+        row("the stranger's uuids in the query", &injected, Wanted::ExportedUsers),
+        pretend(scene, row("the stranger in headers", "", Wanted::ExportedUsers)),
     ]
 }
 

@@ -44,6 +44,12 @@ pub(super) enum Wanted {
     Blocked(Option<User>),
     /// The users whom the caller blocks.
     Blocks,
+    /// The caller and the users whom the caller blocks.
+    ExportedUsers,
+    /// The caller's groups with their messages.
+    ExportedGroups,
+    /// The messages of a group before one.
+    ExportedMessages { group: Uuid, position: String, before: String },
     /// The caller's events after a cursor, of at most `limit` rows. `None` asks for the end of the log.
     Events { after: Option<LogCursor>, limit: usize },
 }
@@ -57,6 +63,8 @@ pub(super) enum Expected {
     Refused(u16, Vec<&'static str>),
     /// 200 with these items and a link to the next page.
     List { items: Vec<Value>, next: Option<String> },
+    /// 200 with these lines and a link to the next page.
+    Lines { lines: Vec<Value>, next: Option<String> },
     /// 200 with a message of `sender` in the group of `pair`.
     Sent {
         group: Uuid,
@@ -105,11 +113,27 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
         return Expected::Refused(403, vec!["user_not_provisioned"]);
     };
     match wanted {
-        Wanted::Me => {
-            let mut me = shown(caller);
-            me["read_receipts"] = json!(true);
-            Expected::Shown(me)
+        Wanted::Me => Expected::Shown(me(caller)),
+        Wanted::ExportedUsers => {
+            Expected::Lines { lines: vec![json!({"me": me(caller)})], next: Some("group".to_owned()) }
         }
+        Wanted::ExportedGroups => {
+            let Expected::List { mut items, .. } = inbox(scene, caller, 100, None) else { unreachable!() };
+            items.reverse();
+            let groups = items.iter().map(|item| item["uuid"].as_str().unwrap().parse().unwrap());
+            let lines = groups.flat_map(|group| {
+                let Expected::Shown(shown) = shown_group(scene, caller, group) else { unreachable!() };
+                [json!({"message_group": shown})].into_iter().chain(exported(scene, caller, group, None))
+            });
+            Expected::Lines { lines: lines.collect(), next: None }
+        }
+        Wanted::ExportedMessages { group, .. } if !is_member(scene, caller, *group) => {
+            Expected::Refused(404, vec!["message_group_not_found"])
+        }
+        Wanted::ExportedMessages { group, position, before } => Expected::Lines {
+            lines: exported(scene, caller, *group, Some(before)),
+            next: Some(format!("group/{position}")),
+        },
         // A search leaves out the caller.
         Wanted::Search(user) if user.uuid == caller.uuid => Expected::Shown(json!([])),
         Wanted::Search(user) => Expected::Shown(json!([shown(user)])),
@@ -187,6 +211,19 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
         }
         Wanted::Broken(..) | Wanted::User(_) => unreachable!("answered above"),
     }
+}
+
+fn me(caller: &User) -> Value {
+    let mut me = shown(caller);
+    me["read_receipts"] = json!(true);
+    me
+}
+
+/// The lines of a group's messages, newest first.
+fn exported(scene: &Scene, caller: &User, group: Uuid, before: Option<&str>) -> Vec<Value> {
+    let Expected::List { items, .. } = messages(scene, caller, group, 100, before) else { unreachable!() };
+    let lines = items.into_iter().rev();
+    lines.map(|message| json!({"message_group_uuid": group, "message": message})).collect()
 }
 
 fn shown(user: &User) -> Value {
