@@ -27,7 +27,7 @@ pub enum Command {
     /// Reported messages, in the database of users
     #[command(subcommand)]
     Reports(reports::Command),
-    /// Requests of people about their data, in the table and the database
+    /// Users: export their data, suspend them
     #[command(subcommand)]
     Users(users::Command),
     /// The Cognito user pool

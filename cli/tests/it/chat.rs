@@ -301,6 +301,19 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     error: no user has the handle @nobody
     [1]
     ");
+    assert_snapshot!(run(&["users", "suspend", "@Bayko"]).await, @"
+    suspended @bayko
+    [0]
+    ");
+    assert_snapshot!(run(&["inbox", "--as", "bayko"]).await, @"
+    error: the token is valid, but its user is not in the database of users, or is suspended
+    [1]
+    ");
+    assert_snapshot!(run(&["users", "unsuspend", "@bayko"]).await, @"
+    no longer suspended: @bayko
+    [0]
+    ");
+    assert_eq!(run(&["inbox", "--as", "bayko"]).await, "[0]");
     assert_snapshot!(run(&["clear", "--as", "mock", "@lore"]).await, @"
     error: this clears the conversation for you; add --yes to confirm
     [1]

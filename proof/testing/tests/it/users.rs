@@ -78,6 +78,32 @@ async fn pass(duration: Duration) {
 }
 
 #[tokio::test]
+async fn a_suspended_user_is_unknown_as_a_caller_and_known_to_others() {
+    let stand = Stand::new("suspended").await;
+    let set = async |is_suspended: bool| {
+        let statement = include_str!("../../../../sql/users/suspend.sql");
+        let client = stand.database.client().await;
+        client.execute(statement, &[&"suspended", &is_suspended]).await.unwrap()
+    };
+    assert_eq!(set(true).await, 1);
+    let (users, subject) = (&stand.users, &stand.subject);
+    let (handle, uuid) = ("suspended".parse::<Handle>().unwrap(), stand.user.uuid);
+    for refused in [
+        users.uuid_of(subject).await.map(drop),
+        users.sender(subject).await.map(drop),
+        users.me(subject).await.map(drop),
+        users.update(subject, None, Some(false)).await.map(drop),
+        users.sender_and_receiver(subject, &handle).await.map(drop),
+        users.sender_and_receiver_by_uuid(subject, uuid).await.map(drop),
+    ] {
+        assert!(matches!(refused, Err(Error::UserNotProvisioned)), "{refused:?}");
+    }
+    assert_eq!(users.with_handle(&handle).await.unwrap(), stand.user);
+    assert_eq!(set(false).await, 1);
+    assert_eq!(users.uuid_of(subject).await.unwrap(), uuid);
+}
+
+#[tokio::test]
 async fn the_uuid_of_a_subject_is_used_for_ten_minutes() {
     let stand = Stand::new("uuid-ten-minutes").await;
     assert_eq!(stand.users.uuid_of(&stand.subject).await.unwrap(), stand.user.uuid);
