@@ -11,7 +11,7 @@ use crate::{
 pub(super) async fn messages(stage: &Stage) -> Result<()> {
     let [sunyoung, scarlett, ..] = &stage.people;
     let group_uuid = stage.group(sunyoung, scarlett).await?;
-    let before = stage.messages(sunyoung, &group_uuid).await?;
+    let before = stage.messages(scarlett, &group_uuid).await?;
     let large = json!({"handle": scarlett.handle, "message": "x".repeat(16 * 1024)}).to_string();
     for (body, status, codes) in [
         ("{".to_owned(), 400, &["body_invalid"][..]),

@@ -15,7 +15,7 @@ const NOT_FOUND: &[&str] = &["message_group_not_found"];
 pub(super) async fn find_nothing(stage: &Stage) -> Result<()> {
     let [sunyoung, scarlett, _, _, _, mock] = &stage.people;
     let group_uuid = stage.group(sunyoung, scarlett).await?;
-    let before = stage.messages(sunyoung, &group_uuid).await?;
+    let before = stage.messages(scarlett, &group_uuid).await?;
     let nowhere = Uuid::new_v4().to_string();
     for query in ["", "?limit=1", "?limit=100"] {
         let answer = stage.get(mock, &format!("/api/messages/{group_uuid}{query}")).await?;
