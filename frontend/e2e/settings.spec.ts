@@ -59,6 +59,9 @@ test('a hidden conversation leaves the inbox of every device, and returns with i
     await expect(row(one, 'Andrew Brown')).toBeVisible();
     await expect(row(one, 'Scarlett Ho')).toHaveCount(0);
   }).toPass();
+  await one.goto('/messages/new/@scarlett');
+  await expect(messages(one)).not.toHaveCount(0);
+  await expect(row(one, 'Scarlett Ho')).toHaveCount(0);
   await (await stack.api('scarlett')).send({ handle: 'sunyoung' }, 'Back again');
   for (const page of [one, two]) {
     await expect(row(page, 'Scarlett Ho')).toContainText('Back again');

@@ -129,6 +129,15 @@ describe('a hidden conversation', () => {
     expect(await row()).toBeTruthy();
   });
 
+  test('is found by its handle, and stays hidden', async () => {
+    stack.changeSettings(group, { hidden: true });
+    const { path } = renderApp('/messages/new/scarlett');
+    await field();
+    await waitFor(() => expect(path()).toBe(`/messages/${group}`));
+    await waitFor(() => expect(shownTexts()).toEqual(['Hello', 'Hello!']));
+    expect(await row()).toBeNull();
+  });
+
   test('leaves the inbox when another device hides it', async () => {
     renderApp('/messages');
     expect(await row()).toBeTruthy();

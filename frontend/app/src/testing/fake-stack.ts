@@ -12,7 +12,7 @@ import type {
   SentMessage,
   User,
 } from '@cruddur/client';
-import { sameHandle } from '@cruddur/client';
+import { sameHandle, uuidOfPair } from '@cruddur/client';
 
 export const server = setupServer();
 
@@ -22,6 +22,16 @@ const ORIGIN = 'http://localhost:3000';
 export function uuid(number: number): string {
   return `00000000-0000-7000-8000-${String(number).padStart(12, '0')}`;
 }
+
+/** The numbers of the users in the tests. */
+const USERS = [100, 101, 102, 200, 300].map(uuid);
+
+/** The groups' uuids by those of their members. */
+const GROUPS = new Map(
+  await Promise.all(
+    USERS.flatMap((me) => USERS.map(async (other) => [`${me} ${other}`, await uuidOfPair(me, other)] as const)),
+  ),
+);
 
 /** A `created_at`. */
 export function instant(at: number | string): string {
@@ -198,7 +208,7 @@ export class FakeStack {
 
   /** Adds a group with a user and returns its uuid. */
   addConversation(handle: string, ...texts: [from: string, text: string, at: number | string][]): string {
-    const group = uuid((this.#number += 1));
+    const group = this.#groupWith(this.#user(handle).uuid);
     const thread = texts.map(([from, text, at]) => this.message(from, text, at));
     this.threads.set(group, thread);
     this.#list(group, handle, thread.at(-1));
@@ -433,7 +443,7 @@ export class FakeStack {
     const { handle } = this.users.find((user) => user.uuid === to) ?? this.me;
     const group = body.message_group_uuid ?? this.groups.find((known) => known.user_uuid === to)?.uuid;
     const message = { ...this.message(this.me.handle, body.message, Date.now()), ...(body.reply_to && { reply_to: body.reply_to }) };
-    const opened = group ?? uuid((this.#number += 1));
+    const opened = group ?? this.#groupWith(to);
     this.threads.set(opened, [...(this.threads.get(opened) ?? []), message]);
     this.#list(opened, handle, message);
     this.append(opened, message);
@@ -473,6 +483,10 @@ export class FakeStack {
   #unread(group: string, newest: Message | undefined): number {
     const known = this.groups.find(({ uuid: other }) => other === group)?.unread_count ?? 0;
     return newest === undefined || newest.user_uuid === this.me.uuid ? 0 : known + 1;
+  }
+
+  #groupWith(user: string): string {
+    return GROUPS.get(`${this.me.uuid} ${user}`) ?? uuid((this.#number += 1));
   }
 
   #user(handle: string): User {

@@ -65,3 +65,4 @@ export { foldHandle, isHandle, MAX_HANDLE_LENGTH, newConversationPath, sameHandl
 export { type HandleMismatch, handleMismatch } from './users/handle-mismatch.ts';
 export { initials, plainLine, shownName } from './users/name.ts';
 export { otherMember, parseRecipient, type Recipient, recipientOf } from './users/recipient.ts';
+export { uuidOfPair } from './users/uuid-of-pair.ts';

@@ -1,3 +1,4 @@
+import { ApiError } from '../api/api-error.ts';
 import type { MessageReference, ReportReason, Settings } from '../api/types.ts';
 import { reportMessage, updateMe } from '../api/state-api.ts';
 import type { MessagesClient } from '../client.ts';
@@ -9,8 +10,9 @@ import { MessageChanges } from './message-changes.ts';
 import { ReadMarkers } from './read-markers.ts';
 import { repeat } from './repeat.ts';
 import { ShownGroups } from './shown-groups.ts';
+import { uuidOfPair } from '../users/uuid-of-pair.ts';
 
-/** The attempts to report a message: the person waits for the outcome. */
+/** The attempts of a request whose outcome the person waits for. */
 const ATTEMPTS = 2;
 
 const states = new WeakMap<MessagesClient, ConversationState>();
@@ -27,6 +29,7 @@ export function stateOf(client: MessagesClient): ConversationState {
 
 export class ConversationState {
   readonly #client: MessagesClient;
+  readonly #loader: GroupLoader;
   /** Loads single groups of the inbox again. */
   readonly refresher: GroupRefresher;
   /** Edits, deletions and reactions that are being sent or have failed. */
@@ -43,12 +46,33 @@ export class ConversationState {
   constructor(client: MessagesClient) {
     this.#client = client;
     const loader = new GroupLoader(client, this);
+    this.#loader = loader;
     this.refresher = new GroupRefresher(client, loader);
     this.settings = new GroupSettings(client, this.refresher);
     this.blocks = new Blocks(client, this.refresher);
     this.changes = new MessageChanges(client);
     this.reads = new ReadMarkers(client, this.refresher);
     this.groups = new ShownGroups(client, loader, this.refresher);
+  }
+
+  /**
+   * The signed-in user's group with another user, null if there is none. Adds it to the inbox, also if it is far down or
+   * hidden. Rejects with an `ApiError`, and outside of secure contexts.
+   */
+  async groupWith(user: string): Promise<string | null> {
+    const { me } = this.#client;
+    const self = me.state().value ?? (await this.#client.api.showMe());
+    const group = await uuidOfPair(self.uuid, user);
+    const load = () => this.#loader.load(group);
+    try {
+      await repeat(this.#client, load, (failures) => failures < ATTEMPTS);
+      return group;
+    } catch (error) {
+      if (error instanceof ApiError && error.has('message_group_not_found')) {
+        return null;
+      }
+      throw error;
+    }
   }
 
   /** Reports a message of the other member to the people who run the service. Rejects with an `ApiError`. */

@@ -1,4 +1,4 @@
-import { type Recipient, type User, foldHandle, isHandle, otherMember, recipientOf, typedHandle } from '@cruddur/client';
+import { type Recipient, type User, foldHandle, isHandle, otherMember, recipientOf, stateOf, typedHandle } from '@cruddur/client';
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { Handle } from '../components/labels.tsx';
 import { useClient, useMessages } from '../context.ts';
@@ -76,15 +76,18 @@ function useNewConversation(place: HandlePlace | null): Opened | null {
   const earlier = [...written, ...drafted].find(({ uuid }) => uuid !== user?.uuid);
   const opened = first?.handle === handle ? first.person : undefined;
   const person = place?.person ?? earlier ?? opened ?? (user && recipientOf(user)) ?? null;
-  const group =
+  const listed =
     person === null
       ? undefined
       : (entries.findLast((entry) => entry.target.kind === 'user' && entry.target.uuid === person.uuid && entry.group)
           ?.group ?? inbox?.rows.find((known) => known.user_uuid === person.uuid)?.uuid);
   const key = `user:${person?.uuid ?? ''}`;
 
-  // The group may be beyond the loaded part of the inbox.
-  useSearchOfInbox(handle !== null && group === undefined && person !== null);
+  // The group may be hidden, or beyond the loaded part of the inbox.
+  const isUnlisted = handle !== null && listed === undefined && person !== null && person.uuid !== me?.uuid;
+  const existing = useGroupWith(isUnlisted && inbox !== undefined && me !== null ? person.uuid : null);
+  useSearchOfInbox(isUnlisted && existing.hasFailed);
+  const group = listed ?? existing.group;
 
   const redirects = handle !== null && group !== undefined && person !== null && person.uuid !== me?.uuid;
   useEffect(() => {
@@ -124,4 +127,32 @@ function useNewConversation(place: HandlePlace | null): Opened | null {
   const successor = user && user.uuid !== person.uuid && place.chosen !== true ? user : null;
   const choose = (chosen: Recipient) => onPlace({ kind: 'handle', handle, person: chosen, chosen: true }, true);
   return { kind: 'open', key, group: group ?? null, person, successor, choose };
+}
+
+interface Found {
+  group?: string | undefined;
+  hasFailed: boolean;
+}
+
+/** Asks the API for the signed-in user's group with another one, once. */
+function useGroupWith(user: string | null): Found {
+  const client = useClient();
+  const [found, setFound] = useState<(Found & { user: string }) | null>(null);
+  useEffect(() => {
+    if (user === null) {
+      return;
+    }
+    let isWanted = true;
+    const set = (outcome: Found) => isWanted && setFound({ ...outcome, user });
+    stateOf(client)
+      .groupWith(user)
+      .then(
+        (group) => set({ group: group ?? undefined, hasFailed: false }),
+        () => set({ hasFailed: true }),
+      );
+    return () => {
+      isWanted = false;
+    };
+  }, [client, user]);
+  return user !== null && found?.user === user ? found : { hasFailed: false };
 }
