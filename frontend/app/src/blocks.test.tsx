@@ -151,7 +151,7 @@ describe('the search', () => {
     const options = await screen.findAllByRole('option');
     expect(options.map(({ textContent }) => textContent)).toEqual([expect.stringContaining('Lore Winters'), expect.stringContaining('Lorena Park')]);
     const box = await search();
-    expect(box.getAttribute('aria-expanded')).toBe('true');
+    await waitFor(() => expect(box.getAttribute('aria-expanded')).toBe('true'));
     await user.keyboard('{ArrowDown}{ArrowDown}');
     expect(box.getAttribute('aria-activedescendant')).toBe(options[1]?.id);
     await user.keyboard('{Escape}');
