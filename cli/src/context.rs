@@ -220,7 +220,7 @@ impl Context {
         let DynamoDb { table_name, place, .. } = dynamodb;
         if error.code() == Some("ResourceNotFoundException") {
             return anyhow!(
-                "{place} has no table {table_name}; create it with `cruddur ddb schema-load`, or use --table"
+                "{place} has no table {table_name}; create it with `cruddur ddb schema-load` and the same options, or use --table"
             );
         }
         aws_error(place, error)
@@ -456,7 +456,10 @@ impl Database {
     }
 
     fn missing(&self) -> String {
-        format!("database {} does not exist; create it with `cruddur db create`", self.place)
+        format!(
+            "database {} does not exist; create it with `cruddur db create` and the same options",
+            self.place
+        )
     }
 }
 

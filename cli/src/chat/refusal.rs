@@ -8,7 +8,10 @@ use crate::output::printable;
 /// The API's error codes, with descriptions.
 const DESCRIPTIONS: [(&str, &str); 38] = [
     ("body_invalid", "the API can't read the request"),
-    ("user_not_provisioned", "the token is valid, but its user is not in the database of users, or is suspended"),
+    (
+        "user_not_provisioned",
+        "the token is valid, but its user is not in the database of users, or is suspended",
+    ),
     ("message_group_not_found", "no such conversation, or you are not a member"),
     ("message_not_found", "no such message in the conversation"),
     ("user_blocked", "you have blocked this user; `cruddur unblock` ends that"),

@@ -52,14 +52,13 @@ impl Stack {
     /// Checks that the last deployment succeeded.
     pub(super) fn check(&self) -> CheckResult {
         let Self { name, status, reason, .. } = self;
-        let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        let seen = format!("{name} is {status}{reason}");
         let advice = match &**status {
             "CREATE_COMPLETE"
             | "UPDATE_COMPLETE"
             | "IMPORT_COMPLETE"
             | "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" => {
-                return Ok(Success::new(seen));
+                // The reason may be that of an earlier deployment.
+                return Ok(Success::new(format!("{name} is {status}")));
             }
             status if status.contains("ROLLBACK") => {
                 "the last deployment was rolled back; see `aws cloudformation describe-stack-events` for the first failure"
@@ -71,6 +70,7 @@ impl Stack {
                 "see `aws cloudformation describe-stack-events` for the first failure, fix it, and deploy again"
             }
         };
-        Err(Problem::new(seen, advice))
+        let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        Err(Problem::new(format!("{name} is {status}{reason}"), advice))
     }
 }

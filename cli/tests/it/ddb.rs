@@ -47,7 +47,7 @@ fn json_lines(text: &str) -> Vec<Value> {
 async fn from_nothing_to_the_demo() {
     let bare = Bare::start().await;
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "seed"]).await), @r#"
-    error: DynamoDB at http://dynamodb has no table cruddur-messages; create it with `cruddur ddb schema-load`, or use --table
+    error: DynamoDB at http://dynamodb has no table cruddur-messages; create it with `cruddur ddb schema-load` and the same options, or use --table
     [1]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @r#"
