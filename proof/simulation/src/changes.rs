@@ -554,12 +554,14 @@ impl People {
         }
     }
 
-    /// The number of messages of others in a group from `from` on that are not deleted.
+    /// The number of messages of others in a group from `from` on that are not deleted, and not cleared by the user.
     pub(crate) fn others_from(&self, me: usize, group: Uuid, from: SortKey) -> usize {
         let commits = self.commits.lock().unwrap();
-        let keys = commits.versions.numbers(group).into_keys().filter(|sk| *sk >= from);
-        let newest = keys.filter_map(|sk| commits.versions.of_message(group, sk).last());
         let my_uuid = self.user(me).user.uuid;
+        let cleared_sk = commits.versions.state(group, my_uuid).and_then(|state| state.cleared_sk);
+        let keys =
+            commits.versions.numbers(group).into_keys().filter(|sk| *sk >= from && Some(*sk) > cleared_sk);
+        let newest = keys.filter_map(|sk| commits.versions.of_message(group, sk).last());
         newest.filter(|row| row.sender_uuid != my_uuid && row.deleted_at.is_none()).count().min(100)
     }
 

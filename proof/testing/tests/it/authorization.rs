@@ -171,7 +171,6 @@ impl<'a> Cell<'a> {
                 }
                 allowed
             }
-            (Wanted::ExportedUsers, Some(caller)) => vec![Partition::Blocks(caller.uuid).to_string()],
             (Wanted::ExportedGroups, Some(caller)) => {
                 let own = self.scene.messages.iter().filter(|message| message.is_of(caller));
                 let groups = own.flat_map(|message| {
@@ -210,7 +209,9 @@ impl<'a> Cell<'a> {
                     Partition::MemberStates(group).to_string(),
                 ]
             }
-            (Wanted::Blocks, Some(caller)) => vec![Partition::Blocks(caller.uuid).to_string()],
+            (Wanted::Blocks | Wanted::ExportedUsers, Some(caller)) => {
+                vec![Partition::Blocks(caller.uuid).to_string()]
+            }
             _ => vec![],
         };
         for call in &self.calls {

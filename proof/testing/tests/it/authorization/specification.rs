@@ -114,26 +114,9 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
     };
     match wanted {
         Wanted::Me => Expected::Shown(me(caller)),
-        Wanted::ExportedUsers => {
-            Expected::Lines { lines: vec![json!({"me": me(caller)})], next: Some("group".to_owned()) }
+        Wanted::ExportedUsers | Wanted::ExportedGroups | Wanted::ExportedMessages { .. } => {
+            export(scene, caller, wanted)
         }
-        Wanted::ExportedGroups => {
-            let Expected::List { mut items, .. } = inbox(scene, caller, 100, None) else { unreachable!() };
-            items.reverse();
-            let groups = items.iter().map(|item| item["uuid"].as_str().unwrap().parse().unwrap());
-            let lines = groups.flat_map(|group| {
-                let Expected::Shown(shown) = shown_group(scene, caller, group) else { unreachable!() };
-                [json!({"message_group": shown})].into_iter().chain(exported(scene, caller, group, None))
-            });
-            Expected::Lines { lines: lines.collect(), next: None }
-        }
-        Wanted::ExportedMessages { group, .. } if !is_member(scene, caller, *group) => {
-            Expected::Refused(404, vec!["message_group_not_found"])
-        }
-        Wanted::ExportedMessages { group, position, before } => Expected::Lines {
-            lines: exported(scene, caller, *group, Some(before)),
-            next: Some(format!("group/{position}")),
-        },
         // A search leaves out the caller.
         Wanted::Search(user) if user.uuid == caller.uuid => Expected::Shown(json!([])),
         Wanted::Search(user) => Expected::Shown(json!([shown(user)])),
@@ -210,6 +193,32 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
             }
         }
         Wanted::Broken(..) | Wanted::User(_) => unreachable!("answered above"),
+    }
+}
+
+fn export(scene: &Scene, caller: &User, wanted: &Wanted) -> Expected {
+    match wanted {
+        Wanted::ExportedUsers => {
+            Expected::Lines { lines: vec![json!({"me": me(caller)})], next: Some("group".to_owned()) }
+        }
+        Wanted::ExportedGroups => {
+            let Expected::List { mut items, .. } = inbox(scene, caller, 100, None) else { unreachable!() };
+            items.reverse();
+            let groups = items.iter().map(|item| item["uuid"].as_str().unwrap().parse().unwrap());
+            let lines = groups.flat_map(|group| {
+                let Expected::Shown(shown) = shown_group(scene, caller, group) else { unreachable!() };
+                [json!({"message_group": shown})].into_iter().chain(exported(scene, caller, group, None))
+            });
+            Expected::Lines { lines: lines.collect(), next: None }
+        }
+        Wanted::ExportedMessages { group, .. } if !is_member(scene, caller, *group) => {
+            Expected::Refused(404, vec!["message_group_not_found"])
+        }
+        Wanted::ExportedMessages { group, position, before } => Expected::Lines {
+            lines: exported(scene, caller, *group, Some(before)),
+            next: Some(format!("group/{position}")),
+        },
+        _ => unreachable!("not an export"),
     }
 }
 
