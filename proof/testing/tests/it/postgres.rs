@@ -60,7 +60,7 @@ impl Database {
 type Columns = &'static [(&'static str, Type)];
 
 /// Parameters and columns of each statement. A file missing here fails the test.
-const STATEMENTS: [(&str, &[Type], Columns); 23] = [
+const STATEMENTS: [(&str, &[Type], Columns); 25] = [
     ("after_uuid", &[Type::UUID, Type::INT8], &USER),
     (
         "cognito_user_ids",
@@ -94,6 +94,7 @@ const STATEMENTS: [(&str, &[Type], Columns); 23] = [
     ("from_cognito_user_id", &[Type::TEXT], &USER),
     ("list", &[], &USER),
     ("me", &[Type::TEXT], &ME),
+    ("me_with_handle", &[Type::TEXT], &ME),
     (
         "of_cognito_user",
         &[Type::TEXT, Type::TEXT],
@@ -120,6 +121,7 @@ const STATEMENTS: [(&str, &[Type], Columns); 23] = [
         &[("uuid", Type::UUID)],
     ),
     ("short", &[Type::TEXT], &USER),
+    ("suspend", &[Type::TEXT, Type::BOOL], &[("uuid", Type::UUID)]),
     ("take_over", &[Type::TEXT, Type::TEXT, Type::TEXT], &[("uuid", Type::UUID)]),
     (
         "to_pick",
