@@ -194,7 +194,7 @@ def deletion():
     check("left by the stack", {"tables": 1, "pools": 1}, aws.left())
     say("import of the table, by the commands of docs/DEPLOY.md")
     section = open("docs/DEPLOY.md").read().split("### Importing a table and a user pool", 1)[1]
-    commands = re.search(r"```sh\n(.*?)sam deploy", section, re.S)[1].replace("sam build\n", "")
+    commands = re.search(r"```sh\n(.*?)&&\n  sam deploy", section, re.S)[1].replace("sam build\n", "")
     aws.succeed("the commands", "bash", "-euo", "pipefail", "-c", commands, cwd=deployed())
     check("the stack", "IMPORT_COMPLETE", aws.describe()["StackStatus"])
     aws.sam_deploy(
