@@ -3,8 +3,6 @@
 //! A block is a row of its own, which also holds for users who have no group. If they have one, the same transaction
 //! writes the block into the membership, which every send reads, and into the state of the member who blocks.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use tokio::try_join;
@@ -21,10 +19,10 @@ use crate::{
     random::Random,
     table::{
         BlockRow, Condition, Key, MemberStateRow, Membership, Partition, Table, Transaction, WriteError,
-        condition_of, from_item, sort_key,
+        after, condition_of, from_item, sort_key,
     },
     timestamp::Timestamp,
-    user::User,
+    user::{User, Users},
     warm_up::{self, Failure},
 };
 
@@ -83,13 +81,17 @@ pub struct BlockedUser {
 }
 
 impl BlockedUser {
-    /// Adds the users to blocks. Leaves out users who no longer exist.
-    #[must_use]
-    pub fn list(blocks: &[Block], mut users: HashMap<Uuid, User>) -> Vec<Self> {
+    /// Reads the users of blocks. Leaves out users who no longer exist.
+    pub async fn list(blocks: &[Block], users: &Users) -> Result<Vec<Self>, Error> {
+        if blocks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let uuids = blocks.iter().map(|block| block.user_uuid).collect::<Vec<_>>();
+        let mut users = users.with_uuids(&uuids).await?;
         let listed = blocks.iter().filter_map(|block| {
             Some(Self { user: users.remove(&block.user_uuid)?, blocked_at: block.blocked_at })
         });
-        listed.collect()
+        Ok(listed.collect())
     }
 }
 
@@ -276,11 +278,6 @@ impl Stored {
             && is_in_membership
                 .is_none_or(|is_in_membership| is_in_membership == is_blocked && is_in_state == is_blocked)
     }
-}
-
-/// The smallest string after `sk`, since bounds are inclusive.
-fn after(sk: &str) -> String {
-    format!("{sk}\0")
 }
 
 /// Requires this version, or no row, for a write that sets the version `:next`.

@@ -1,6 +1,6 @@
 //! Exports: everything that the API shows a user, in lines and pages (design, section 3).
 
-use std::{collections::HashMap, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -187,9 +187,8 @@ impl Export {
         lines: &mut Vec<Line>,
     ) -> Result<Place, Error> {
         let page = self.blocks.list(caller, PageRequest { limit: Limit::MAX, cursor }).await?;
-        let uuids = page.items.iter().map(|block| block.user_uuid).collect::<Vec<_>>();
-        let blocked = if uuids.is_empty() { HashMap::new() } else { users.with_uuids(&uuids).await? };
-        lines.extend(BlockedUser::list(&page.items, blocked).into_iter().map(|block| Line::Block { block }));
+        let blocked = BlockedUser::list(&page.items, users).await?;
+        lines.extend(blocked.into_iter().map(|block| Line::Block { block }));
         Ok(page.next.map_or(Place::Group(None), |Cursor(last)| Place::Block(last)))
     }
 

@@ -16,7 +16,7 @@ use crate::{
     random::Random,
     sort_key::SortKey,
     table::{
-        InboxRow, Item, Key, MemberStateRow, Membership, Newest, Partition, ReadPosition, Table,
+        InboxRow, Item, Key, MemberStateRow, Membership, Newest, Partition, ReadPosition, Table, after,
         first_version, from_scalars, sort_key,
     },
     timestamp::Timestamp,
@@ -150,22 +150,22 @@ impl Inbox {
         Err(Error::unavailable(Dependency::DynamoDb, "the group's row was not found in the inbox"))
     }
 
-    /// Reads the caller's groups in ascending order of their newest message, from the one after `after` on. Also those of
+    /// Reads the caller's groups in ascending order of their newest message, from the one after `last` on. Also those of
     /// blocked members and hidden ones. Skips malformed rows.
     pub(crate) async fn oldest(
         &self,
         caller: Uuid,
-        after: Option<SortKey>,
+        last: Option<SortKey>,
         wanted: usize,
     ) -> Result<Vec<MessageGroup>, Error> {
-        // No key is between a key and the key followed by a space, and every key is after "0".
-        let mut from = after.map_or_else(|| "0".to_owned(), |sk| format!("{sk} "));
+        // Every key is after "0": an empty bound is not allowed.
+        let mut from = last.map_or_else(|| "0".to_owned(), |sk| after(&sk.to_string()));
         let (mut groups, mut malformed) = (Vec::with_capacity(wanted), 0_usize);
         loop {
             let limit = wanted - groups.len();
             let rows = self.table.rows_from(Partition::Inbox(caller), &from, limit).await?;
             let is_last_page = rows.len() < limit;
-            from = rows.last().and_then(sort_key).map_or(from, |sk| format!("{sk} "));
+            from = rows.last().and_then(sort_key).map_or(from, after);
             for row in rows {
                 match from_scalars::<ListedGroup>(row) {
                     Ok(row) => groups.push(row),

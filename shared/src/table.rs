@@ -4,16 +4,19 @@ use std::{borrow::Cow, collections::HashMap};
 
 use aws_sdk_dynamodb::{
     Client,
-    config::retry::RetryConfig,
+    config::{http::HttpResponse, retry::RetryConfig},
     operation::{
-        delete_item::DeleteItemError, put_item::PutItemError, transact_write_items::TransactWriteItemsError,
-        update_item::UpdateItemError,
+        delete_item::DeleteItemError,
+        put_item::PutItemError,
+        transact_write_items::TransactWriteItemsError,
+        update_item::{UpdateItemError, UpdateItemOutput, builders::UpdateItemFluentBuilder},
     },
     types::{
         AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure, Select,
         TransactWriteItem,
     },
 };
+use aws_smithy_runtime_api::client::result::SdkError;
 use serde::{
     Deserializer, Serialize,
     de::{
@@ -398,24 +401,19 @@ impl Table {
     /// Updates a row under a condition, and returns the updated row. After a lost answer the SDK repeats the write. So a
     /// false condition may be the effect of the write itself.
     pub async fn update(&self, update: Update) -> Result<Item, WriteError> {
-        self.update_with(update, aws_sdk_dynamodb::config::Builder::new()).await
+        updated(self.update_item(update).send().await)
     }
 
     /// Updates a row under a condition, in a single attempt, and returns the updated row. If the condition is false,
     /// nothing was written.
     pub async fn update_once(&self, update: Update) -> Result<Item, WriteError> {
         let once = aws_sdk_dynamodb::config::Builder::new().retry_config(RetryConfig::disabled());
-        self.update_with(update, once).await
+        updated(self.update_item(update).customize().config_override(once).send().await)
     }
 
-    async fn update_with(
-        &self,
-        update: Update,
-        config: aws_sdk_dynamodb::config::Builder,
-    ) -> Result<Item, WriteError> {
+    fn update_item(&self, update: Update) -> UpdateItemFluentBuilder {
         let values = update.values.into_iter().map(|(name, value)| (name.to_owned(), value));
-        let answer = self
-            .client
+        self.client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(item_of_key(&update.key.pk(), update.key.sk())))
@@ -424,20 +422,6 @@ impl Table {
             .set_expression_attribute_values(Some(values.collect()))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .customize()
-            .config_override(config)
-            .send()
-            .await;
-        match answer {
-            Ok(answer) => Ok(answer.attributes.unwrap_or_default()),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    let rows = vec![Some(refused.item.clone().unwrap_or_default())];
-                    Err(WriteError::ConditionFailed { rows, cause: error.into() })
-                }
-                _ => Err(WriteError::from_sdk(error)),
-            },
-        }
     }
 
     async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<(), WriteError> {
@@ -452,6 +436,26 @@ impl Table {
             },
         }
     }
+}
+
+fn updated(
+    answer: Result<UpdateItemOutput, SdkError<UpdateItemError, HttpResponse>>,
+) -> Result<Item, WriteError> {
+    match answer {
+        Ok(answer) => Ok(answer.attributes.unwrap_or_default()),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                let rows = vec![Some(refused.item.clone().unwrap_or_default())];
+                Err(WriteError::ConditionFailed { rows, cause: error.into() })
+            }
+            _ => Err(WriteError::from_sdk(error)),
+        },
+    }
+}
+
+/// The smallest sort key after `sk`, since the bounds of [`Table::rows_from`] are inclusive.
+pub(crate) fn after(sk: &str) -> String {
+    format!("{sk}\0")
 }
 
 fn item_of_key(pk: &str, sk: String) -> Item {

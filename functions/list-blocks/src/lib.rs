@@ -2,8 +2,6 @@
 
 #![warn(missing_docs)]
 
-use std::collections::HashMap;
-
 use cruddur::{
     auth::Verifier,
     block::{BlockedUser, Blocks},
@@ -65,8 +63,6 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let caller = app.users.uuid_of(&subject).await?;
     invocation::user(caller);
     let blocks = app.blocks.list(caller, page).await?;
-    let uuids = blocks.items.iter().map(|block| block.user_uuid).collect::<Vec<_>>();
-    let users = if uuids.is_empty() { HashMap::new() } else { app.users.with_uuids(&uuids).await? };
-    let listed = BlockedUser::list(&blocks.items, users);
+    let listed = BlockedUser::list(&blocks.items, &app.users).await?;
     respond::page(&listed, request.raw_http_path(), page.limit, blocks.next)
 }
