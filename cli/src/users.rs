@@ -88,12 +88,11 @@ async fn export(context: &Context, handle: &str) -> Result<()> {
 
 async fn suspend(context: &Context, handle: &str, is_suspended: bool) -> Result<()> {
     let database = context.database().await?;
-    let (table, _) = context.table().await?;
+    let connections = if is_suspended { Some(Connections::new(context.table().await?.0)) } else { None };
     let parameters: [Parameter<'_>; 2] = [(&handle, Type::TEXT), (&is_suspended, Type::BOOL)];
     let row = user(&database, include_str!("../../sql/users/suspend.sql"), &parameters, handle).await?;
     let uuid: Uuid = row.try_get("uuid")?;
-    if is_suspended {
-        let connections = Connections::new(table);
+    if let Some(connections) = connections {
         for connection in connections.of_user(uuid).await? {
             connections.remove(uuid, &connection).await?;
         }
