@@ -56,13 +56,11 @@ export class ConversationState {
   }
 
   /**
-   * The signed-in user's group with another user, null if there is none. Adds it to the inbox, also if it is far down or
-   * hidden. Rejects with an `ApiError`, and outside of secure contexts.
+   * Finds the group of the signed-in user and another one, and adds it to the inbox. Returns null if there is none. Finds
+   * hidden groups, too. Rejects with an `ApiError`, and outside of secure contexts.
    */
-  async groupWith(user: string): Promise<string | null> {
-    const { me } = this.#client;
-    const self = me.state().value ?? (await this.#client.api.showMe());
-    const group = await uuidOfPair(self.uuid, user);
+  async findGroup(me: string, user: string): Promise<string | null> {
+    const group = await uuidOfPair(me, user);
     const load = () => this.#loader.load(group);
     try {
       await repeat(this.#client, load, (failures) => failures < ATTEMPTS);

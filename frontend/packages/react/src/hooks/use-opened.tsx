@@ -85,7 +85,7 @@ function useNewConversation(place: HandlePlace | null): Opened | null {
 
   // The group may be hidden, or beyond the loaded part of the inbox.
   const isUnlisted = handle !== null && listed === undefined && person !== null && person.uuid !== me?.uuid;
-  const existing = useGroupWith(isUnlisted && inbox !== undefined && me !== null ? person.uuid : null);
+  const existing = useGroupWith(me?.uuid, isUnlisted && inbox !== undefined ? person.uuid : null);
   useSearchOfInbox(isUnlisted && existing.hasFailed);
   const group = listed ?? existing.group;
 
@@ -135,17 +135,17 @@ interface Found {
 }
 
 /** Asks the API for the signed-in user's group with another one, once. */
-function useGroupWith(user: string | null): Found {
+function useGroupWith(me: string | undefined, user: string | null): Found {
   const client = useClient();
   const [found, setFound] = useState<(Found & { user: string }) | null>(null);
   useEffect(() => {
-    if (user === null) {
+    if (me === undefined || user === null) {
       return;
     }
     let isWanted = true;
     const set = (outcome: Found) => isWanted && setFound({ ...outcome, user });
     stateOf(client)
-      .groupWith(user)
+      .findGroup(me, user)
       .then(
         (group) => set({ group: group ?? undefined, hasFailed: false }),
         () => set({ hasFailed: true }),
@@ -153,6 +153,6 @@ function useGroupWith(user: string | null): Found {
     return () => {
       isWanted = false;
     };
-  }, [client, user]);
+  }, [client, me, user]);
   return user !== null && found?.user === user ? found : { hasFailed: false };
 }
