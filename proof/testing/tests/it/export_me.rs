@@ -34,7 +34,7 @@ async fn listed(world: &World, user: &TestUser, path: String) -> Vec<Value> {
     items
 }
 
-/// What the API shows a user of groups, in the order of an export.
+/// What the other routes show a user, in the order of an export.
 async fn shown(world: &World, user: &TestUser, groups: &[&str]) -> Vec<Value> {
     let mut lines = vec![json!({"me": world.get(user, "/api/me").await.ok()})];
     for block in listed(world, user, "/api/blocks".to_owned()).await {
