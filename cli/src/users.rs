@@ -8,7 +8,7 @@ use cruddur::{
     export::Export,
     postgres::Parameter,
     random::Random,
-    user::{Handle, User, settings::Me},
+    user::{Handle, settings::Me},
 };
 use serde_json::json;
 use tokio_postgres::{Row, types::Type};
@@ -71,7 +71,7 @@ async fn export(context: &Context, handle: &str) -> Result<()> {
     let database = context.database().await?;
     let statement = include_str!("../../sql/users/me_with_handle.sql");
     let row = user(&database, statement, &[(&handle, Type::TEXT)], handle).await?;
-    let me = Me { user: User::from_row(&row)?, read_receipts: row.try_get("read_receipts")? };
+    let me = Me::from_row(&row)?;
 
     let (table, _) = context.table().await?;
     let (export, users) = (Export::new(&table, &Clock::system(), &Random::system()), database.users());

@@ -19,6 +19,7 @@ use cruddur::{
     member_state::MemberStates,
     message::Messages,
     message_group::Inbox,
+    message_request::MessageRequests,
     postgres::Postgres,
     push::Push,
     random::Random,
@@ -99,6 +100,10 @@ impl Parts {
 
     fn blocks(&self, function: &'static str, limits: CallLimits) -> Blocks {
         Blocks::new(self.table(function, limits), self.clock.clone(), self.random.clone())
+    }
+
+    fn requests(&self, function: &'static str, limits: CallLimits) -> MessageRequests {
+        MessageRequests::new(self.table(function, limits), self.clock.clone(), self.random.clone())
     }
 
     fn inbox(&self, function: &'static str, limits: CallLimits) -> Inbox {
@@ -187,6 +192,24 @@ pub const FUNCTIONS: &[Declaration] = &[
             messages: parts.messages(this.name, CallLimits::WRITE, None),
         }
     }),
+    route!(list_message_requests, "list-message-requests", READ_TIMEOUT, |this, parts| {
+        list_message_requests::App {
+            verifier: parts.verifier()?,
+            users: parts.users(),
+            inbox: parts.inbox(this.name, CallLimits::READ),
+        }
+    }),
+    route!(
+        answer_message_request,
+        "answer-message-request",
+        &answer_message_request::ROUTES,
+        WRITE_TIMEOUT,
+        |this, parts| answer_message_request::App {
+            verifier: parts.verifier()?,
+            users: parts.users(),
+            requests: parts.requests(this.name, CallLimits::WRITE),
+        }
+    ),
     route!(mark_read, "mark-read", &mark_read::ROUTES, WRITE_TIMEOUT, |this, parts| mark_read::App {
         verifier: parts.verifier()?,
         users: parts.users(),

@@ -18,8 +18,8 @@ use crate::{
     page::{Cursor, Page, PageRequest},
     random::Random,
     table::{
-        BlockRow, Condition, Key, MemberStateRow, Membership, Partition, Table, Transaction, WriteError,
-        after, condition_of, from_item, sort_key,
+        BlockRow, Condition, Key, MemberStateRow, Membership, Partition, RequestState, Table, Transaction,
+        WriteError, after, at_version, from_item, sort_key,
     },
     timestamp::Timestamp,
     user::{User, Users},
@@ -33,15 +33,17 @@ const MAX_ATTEMPTS: usize = 8;
 const FURTHER_READ_LIMIT: usize = 100;
 
 impl Membership {
-    /// Fails if one of the two members blocks the other: with [`Error::UserBlocked`] if the sender does, otherwise with
-    /// [`Error::MessageNotAccepted`].
-    pub(crate) fn check_accepts(&self, sender: Uuid) -> Result<(), Error> {
-        if self.blocked_by.contains(&sender) {
+    /// Fails if a member may neither send, edit nor react: with [`Error::UserBlocked`] if the member blocks the other
+    /// one, with [`Error::MessageNotAccepted`] if the other one blocks the member or has declined the request.
+    pub(crate) fn check_accepts(&self, member: Uuid) -> Result<(), Error> {
+        if self.blocked_by.contains(&member) {
             Err(Error::UserBlocked)
-        } else if self.blocked_by.is_empty() {
-            Ok(())
-        } else {
+        } else if !self.blocked_by.is_empty()
+            || self.request_of(self.other_than(member)) == Some(RequestState::Declined)
+        {
             Err(Error::MessageNotAccepted)
+        } else {
+            Ok(())
         }
     }
 }
@@ -277,16 +279,5 @@ impl Stored {
         is_in_block == is_blocked
             && is_in_membership
                 .is_none_or(|is_in_membership| is_in_membership == is_blocked && is_in_state == is_blocked)
-    }
-}
-
-/// Requires this version, or no row, for a write that sets the version `:next`.
-fn at_version(version: Option<u64>) -> Condition {
-    let number = |number: u64| AttributeValue::N(number.to_string());
-    let condition =
-        Condition::new(condition_of(version)).value(":next", number(version.unwrap_or_default() + 1));
-    match version {
-        Some(version) => condition.value(":version", number(version)),
-        None => condition,
     }
 }

@@ -37,9 +37,16 @@ pub enum Error {
     /// The caller blocks the other member.
     #[error("the caller blocks the other member")]
     UserBlocked,
-    /// The other member does not accept messages of the caller. Callers do not learn why.
+    /// The other member does not accept messages of the caller: blocks the caller, has declined the request, or takes no
+    /// messages of strangers. Callers do not learn which.
     #[error("the other member does not accept messages of the caller")]
     MessageNotAccepted,
+    /// The other member has not answered the caller's first message.
+    #[error("the other member has not answered the caller's first message")]
+    RequestPending,
+    /// The caller has accepted the group before.
+    #[error("the caller has accepted the group")]
+    RequestAccepted,
     /// The message is another member's.
     #[error("the message is not the caller's")]
     MessageNotYours,
@@ -157,6 +164,8 @@ pub enum Violation {
     DisplayNameInvalid,
     /// The beginning of a name does not have 1 to 64 characters.
     PrefixInvalid,
+    /// The setting is not one of [`crate::user::settings::MessagesFrom`].
+    MessagesFromInvalid,
     /// The user is the caller.
     UserIsCaller,
     /// The end of the mute is malformed.
@@ -191,6 +200,7 @@ impl Violation {
             Self::ReplyToInvalid => "reply_to_invalid",
             Self::DisplayNameInvalid => "display_name_invalid",
             Self::PrefixInvalid => "prefix_invalid",
+            Self::MessagesFromInvalid => "messages_from_invalid",
             Self::UserIsCaller => "user_is_caller",
             Self::MutedUntilInvalid => "muted_until_invalid",
             Self::ClearedInvalid => "cleared_invalid",

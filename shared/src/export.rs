@@ -17,7 +17,7 @@ use crate::{
     page::{Cursor, Limit, Page, PageRequest},
     random::Random,
     sort_key::SortKey,
-    table::Table,
+    table::{Partition, Table},
     user::{Users, settings::Me},
     warm_up::Failure,
 };
@@ -70,6 +70,8 @@ pub enum Line {
 pub enum Place {
     /// After a block.
     Block(Uuid),
+    /// After the group at this place of the requests, or before the first one.
+    Request(Option<SortKey>),
     /// After the group at this place of the inbox, or before the first one.
     Group(Option<SortKey>),
     /// After a message of the group at this place of the inbox.
@@ -87,6 +89,8 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Block(user_uuid) => write!(f, "block/{user_uuid}"),
+            Self::Request(None) => f.write_str("request"),
+            Self::Request(Some(position)) => write!(f, "request/{position}"),
             Self::Group(None) => f.write_str("group"),
             Self::Group(Some(position)) => write!(f, "group/{position}"),
             Self::Message { position, group_uuid, message } => {
@@ -110,6 +114,8 @@ impl FromStr for Place {
         }
         match *text.split('/').collect::<Vec<_>>() {
             ["block", user_uuid] => Ok(Self::Block(parsed(user_uuid)?)),
+            ["request"] => Ok(Self::Request(None)),
+            ["request", position] => Ok(Self::Request(Some(parsed(position)?))),
             ["group"] => Ok(Self::Group(None)),
             ["group", position] => Ok(Self::Group(Some(parsed(position)?))),
             ["message", position, group_uuid, message] => Ok(Self::Message {
@@ -147,9 +153,10 @@ impl Export {
 
     /// Reads a page of the export of `me`: the first one, or the one after a place.
     ///
-    /// The first page has the user and blocked users. The groups follow from the one that has been silent for longest,
-    /// hidden ones and those of blocked users included, each with its messages from the newest on. A group that moves
-    /// during the export only moves upwards. So none is missed, but one may appear again; the later lines are newer.
+    /// The first page has the user and blocked users. The requests follow, and then the groups of the inbox, from the one
+    /// that has been silent for longest, declined and hidden ones and those of blocked users included, each with its
+    /// messages from the newest on. A group that moves during the export only moves upwards, and from the requests to the
+    /// inbox. So none is missed, but one may appear again; the later lines are newer.
     pub async fn page(
         &self,
         users: &Users,
@@ -166,7 +173,15 @@ impl Export {
             Some(Place::Block(after)) => {
                 Some(self.blocks(users, caller, Some(Cursor(after)), &mut lines).await?)
             }
-            Some(Place::Group(position)) => self.groups(users, caller, position, &mut lines).await?,
+            Some(Place::Request(position)) => {
+                match self.groups(users, caller, Partition::Requests(caller), position, &mut lines).await? {
+                    Some(more) => Some(more),
+                    None => self.groups(users, caller, Partition::Inbox(caller), None, &mut lines).await?,
+                }
+            }
+            Some(Place::Group(position)) => {
+                self.groups(users, caller, Partition::Inbox(caller), position, &mut lines).await?
+            }
             Some(Place::Message { position, group_uuid, message }) => {
                 let more =
                     self.messages(users, caller, group_uuid, Some(Cursor(message)), &mut lines).await?;
@@ -189,17 +204,18 @@ impl Export {
         let page = self.blocks.list(caller, PageRequest { limit: Limit::MAX, cursor }).await?;
         let blocked = BlockedUser::list(&page.items, users).await?;
         lines.extend(blocked.into_iter().map(|block| Line::Block { block }));
-        Ok(page.next.map_or(Place::Group(None), |Cursor(last)| Place::Block(last)))
+        Ok(page.next.map_or(Place::Request(None), |Cursor(last)| Place::Block(last)))
     }
 
     async fn groups(
         &self,
         users: &Users,
         caller: Uuid,
+        partition: Partition,
         after: Option<SortKey>,
         lines: &mut Vec<Line>,
     ) -> Result<Option<Place>, Error> {
-        let mut groups = self.inbox.oldest(caller, after, MAX_GROUPS + 1).await?;
+        let mut groups = self.inbox.oldest(caller, partition, after, MAX_GROUPS + 1).await?;
         let mut more = groups.len() > MAX_GROUPS;
         groups.truncate(MAX_GROUPS);
         let mut last = None;
@@ -224,11 +240,20 @@ impl Export {
             let mut shown = ShownGroup::new(group, &membership, &states, caller, have_receipts);
             shown.refresh_names(users).await;
             lines.push(Line::MessageGroup { message_group: Box::new(shown) });
-            if let Some(message) = self.messages(users, caller, group_uuid, None, lines).await? {
-                return Ok(Some(Place::Message { position, group_uuid, message }));
+            let mut cursor = None;
+            while let Some(message) = self.messages(users, caller, group_uuid, cursor, lines).await? {
+                // A request has one message. If it has more, it was accepted a moment ago.
+                if matches!(partition, Partition::Inbox(_)) {
+                    return Ok(Some(Place::Message { position, group_uuid, message }));
+                }
+                cursor = Some(Cursor(message));
             }
         }
-        Ok(if more { Some(Place::Group(last)) } else { None })
+        let place = match partition {
+            Partition::Requests(_) => Place::Request(last),
+            _ => Place::Group(last),
+        };
+        Ok(more.then_some(place))
     }
 
     /// Adds a page of messages. Returns the last one's key if there are more.
@@ -263,6 +288,8 @@ mod tests {
         let uuid = "0195b5a0-0000-7000-8000-00000000000a";
         for text in [
             format!("block/{uuid}"),
+            "request".to_owned(),
+            format!("request/{sk}"),
             "group".to_owned(),
             format!("group/{sk}"),
             format!("message/{sk}/{uuid}/{sk}"),

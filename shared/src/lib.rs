@@ -1,6 +1,6 @@
 //! Cruddur's direct messages: the library of the functions.
 //!
-//! - Domain: [`message`], [`message_group`], [`user`], [`event_log`], [`connection`], [`export`], with the values [`timestamp`], [`sort_key`], [`page`],
+//! - Domain: [`message`], [`message_group`], [`message_request`], [`user`], [`event_log`], [`connection`], [`export`], with the values [`timestamp`], [`sort_key`], [`page`],
 //!   [`idempotency`], [`send_limit`]
 //! - Storage: [`table`] (rows and keys in DynamoDB), [`stream`] (changes of the table), [`projection`] (their effects),
 //!   [`push`] (events to open sockets), [`dynamodb`], [`postgres`]
@@ -30,6 +30,7 @@ pub mod log;
 pub mod member_state;
 pub mod message;
 pub mod message_group;
+pub mod message_request;
 pub mod metrics;
 pub mod page;
 pub mod postgres;

@@ -86,8 +86,8 @@ impl MemberStates {
     }
 
     /// Marks the messages of a group as read by a member, up to `message` or to the newest one. A message after the
-    /// newest one counts as that. The marker only grows. `may_send_receipt`: both members have receipts on. While one of
-    /// them blocks the other, no receipt is sent.
+    /// newest one counts as that. The marker only grows. `may_send_receipt`: both members have receipts on. No
+    /// receipt is sent while one of them blocks the other, or has not accepted the group.
     pub async fn mark_read(
         &self,
         member: Uuid,
@@ -100,8 +100,8 @@ impl MemberStates {
             let (newest, membership) =
                 tokio::try_join!(self.key_before(group_uuid, None), self.table.get::<Membership>(&key))?;
             let Some(newest) = newest else { return Ok(()) };
-            let may_send_receipt =
-                may_send_receipt && membership.is_some_and(|membership| membership.blocked_by.is_empty());
+            let may_send_receipt = may_send_receipt
+                && membership.is_some_and(|group| group.blocked_by.is_empty() && group.request.is_none());
             let read = ReadPosition::UpTo(message.map_or(newest, |message| message.min(newest)));
             self.write(member, group_uuid, |state| {
                 let is_greater = state.read_sk.is_none_or(|old| old < read);

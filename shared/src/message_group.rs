@@ -16,8 +16,8 @@ use crate::{
     random::Random,
     sort_key::SortKey,
     table::{
-        InboxRow, Item, Key, MemberStateRow, Membership, Newest, Partition, ReadPosition, Table, after,
-        first_version, from_scalars, sort_key,
+        InboxRow, Key, MemberStateRow, Membership, Newest, Partition, ReadPosition, RequestState, Table,
+        after, first_version, from_scalars, sort_key,
     },
     timestamp::Timestamp,
     user::{ShowsUser, User, Users},
@@ -95,7 +95,13 @@ impl Inbox {
 
     /// Opens the connection to DynamoDB: issues the first listing's read for the nil UUID.
     pub async fn warm_up(&self) -> Result<(), Failure> {
-        warm_up::call(Dependency::DynamoDb, self.newest_rows(Uuid::nil(), None, 1)).await
+        warm_up::call(Dependency::DynamoDb, self.newest_rows(Partition::Inbox(Uuid::nil()), None, 1)).await
+    }
+
+    /// Opens the connection to DynamoDB: issues the first listing of requests' read for the nil UUID.
+    pub async fn warm_up_requests(&self) -> Result<(), Failure> {
+        let read = self.newest_rows(Partition::Requests(Uuid::nil()), None, 1);
+        warm_up::call(Dependency::DynamoDb, read).await
     }
 
     /// Lists the caller's groups, newest first.
@@ -104,32 +110,51 @@ impl Inbox {
     pub async fn list(&self, caller: Uuid, request: PageRequest) -> Result<Page<MessageGroup>, Error> {
         let limit = usize::from(request.limit.get());
         let before = request.cursor.map(|Cursor(sort_key)| sort_key.to_string());
-        let page = Page::of(self.newest_rows(caller, before, limit + 1).await?, limit, |row| row.sk);
+        let page =
+            Page::of(self.newest_rows(Partition::Inbox(caller), before, limit + 1).await?, limit, |row| {
+                row.sk
+            });
         let mut seen = HashSet::with_capacity(page.items.len());
         let groups = page.items.into_iter().filter(|row| seen.insert(row.message_group_uuid));
         let groups = groups.map(|row| self.with_unread_count(caller, row));
         Ok(Page { items: try_join_all(groups).await?, next: page.next })
     }
 
-    /// Reads one of the caller's groups, as [`Self::list`] shows it. The group's first message is at `created_sk`.
+    /// Lists the groups that the caller has neither accepted nor declined, newest first. None of their messages counts as
+    /// unread.
+    pub async fn list_requests(
+        &self,
+        caller: Uuid,
+        request: PageRequest,
+    ) -> Result<Page<MessageGroup>, Error> {
+        let limit = usize::from(request.limit.get());
+        let before = request.cursor.map(|Cursor(sort_key)| sort_key.to_string());
+        let rows = self.newest_rows(Partition::Requests(caller), before, limit + 1).await?;
+        let page = Page::of(rows, limit, |row| row.sk);
+        Ok(Page { items: page.items.into_iter().map(MessageGroup::from).collect(), next: page.next })
+    }
+
+    /// Reads one of the caller's groups, as [`Self::list`] shows it.
     ///
     /// The caller must be a member. The index only hints at the row's position: it is eventually consistent, and whoever
     /// learned of a change must see it here. A row that is moving may be missed; the search is then repeated, and fails
     /// with [`Error::Unavailable`] in the end.
-    pub async fn group(
-        &self,
-        caller: Uuid,
-        group_uuid: Uuid,
-        created_sk: SortKey,
-    ) -> Result<MessageGroup, Error> {
+    pub async fn group(&self, caller: Uuid, membership: &Membership) -> Result<MessageGroup, Error> {
         const MAX_SEARCHES: usize = 3;
-        let partition = Partition::Inbox(caller).to_string();
-        let is_own = |row: &Item| row.get("pk").is_some_and(|pk| pk.as_s().is_ok_and(|pk| *pk == partition));
+        let group_uuid = membership.group_uuid;
+        let partitions = membership.partitions_of_row(caller);
         let hints = self.table.group_index(group_uuid).await?;
-        // In descending order: the first one is the newest.
-        let hint = hints.iter().find(|row| is_own(row)).and_then(sort_key).and_then(|sk| sk.parse().ok());
-        let mut row = match hint {
-            Some(sk) => self.table.get_item(&Key::Inbox { user_uuid: caller, sk }).await?,
+        // In descending order: the first row of a partition is the newest. The inbox wins.
+        let own = partitions.iter().rev().find_map(|partition| {
+            let pk = partition.to_string();
+            hints.iter().find(|row| {
+                row.get("pk").is_some_and(|of_row| of_row.as_s().is_ok_and(|of_row| *of_row == pk))
+            })
+        });
+        let own = own.and_then(Key::of);
+        let hint = own.as_ref().and_then(|key| key.sk().parse::<SortKey>().ok());
+        let mut row = match &own {
+            Some(key) => self.table.get_item(key).await?,
             None => None,
         };
         let mut backoff = Backoff::new(&self.random);
@@ -144,17 +169,21 @@ impl Inbox {
                 backoff.wait().await;
             }
             // Rows only move upwards.
-            let from = hint.filter(|_| search == 0).unwrap_or(created_sk).to_string();
-            row = self.table.inbox_rows_of_group(caller, group_uuid, &from).await?.pop();
+            let from = hint.filter(|_| search == 0).unwrap_or(membership.created_sk).to_string();
+            for partition in &partitions {
+                let rows = self.table.inbox_rows_of_group(*partition, group_uuid, &from).await?;
+                row = rows.into_iter().next_back().or(row);
+            }
         }
         Err(Error::unavailable(Dependency::DynamoDb, "the group's row was not found in the inbox"))
     }
 
-    /// Reads the caller's groups in ascending order of their newest message, from the one after `last` on. Also those of
-    /// blocked members and hidden ones. Skips malformed rows.
+    /// Reads the caller's groups in a partition, in ascending order of their newest message, from the one after `last` on.
+    /// Also those of blocked members and hidden ones. Skips malformed rows.
     pub(crate) async fn oldest(
         &self,
         caller: Uuid,
+        partition: Partition,
         last: Option<SortKey>,
         wanted: usize,
     ) -> Result<Vec<MessageGroup>, Error> {
@@ -163,7 +192,7 @@ impl Inbox {
         let (mut groups, mut malformed) = (Vec::with_capacity(wanted), 0_usize);
         loop {
             let limit = wanted - groups.len();
-            let rows = self.table.rows_from(Partition::Inbox(caller), &from, limit).await?;
+            let rows = self.table.rows_from(partition, &from, limit).await?;
             let is_last_page = rows.len() < limit;
             from = rows.last().and_then(sort_key).map_or(from, after);
             for row in rows {
@@ -176,7 +205,7 @@ impl Inbox {
                 break;
             }
         }
-        log_malformed(caller, malformed);
+        log_malformed(partition, malformed);
         try_join_all(groups.into_iter().map(|row| self.with_unread_count(caller, row))).await
     }
 
@@ -198,7 +227,7 @@ impl Inbox {
 
     /// Counts the conversations with unread messages, among those with the newest messages.
     pub async fn unread(&self, caller: Uuid) -> Result<Unread, Error> {
-        let mut rows = self.newest_rows(caller, None, MAX_CONVERSATIONS + 1).await?;
+        let mut rows = self.newest_rows(Partition::Inbox(caller), None, MAX_CONVERSATIONS + 1).await?;
         let more = rows.len() > MAX_CONVERSATIONS;
         rows.truncate(MAX_CONVERSATIONS);
         let mut seen = HashSet::with_capacity(rows.len());
@@ -207,16 +236,15 @@ impl Inbox {
         Ok(Unread { conversations: counts.iter().sum(), more })
     }
 
-    /// Reads the newest well-formed rows without those of blocked members and hidden groups. Reads more rows in the place
+    /// Reads the newest well-formed rows without those that lists leave out. Reads more rows in the place
     /// of skipped ones, twice as many each time. Malformed rows are logged: a bad row, or a table that is not migrated yet, must not hide a whole inbox.
     async fn newest_rows(
         &self,
-        user_uuid: Uuid,
+        partition: Partition,
         mut before: Option<String>,
         wanted: usize,
     ) -> Result<Vec<ListedGroup>, Error> {
-        let (partition, attributes) =
-            (Partition::Inbox(user_uuid), Some(Cow::Borrowed(ListedGroup::ATTRIBUTES)));
+        let attributes = Some(Cow::Borrowed(ListedGroup::ATTRIBUTES));
         let (mut rows, mut malformed) = (Vec::with_capacity(wanted), 0_usize);
         let (mut limit, mut further) = (wanted, wanted);
         loop {
@@ -237,15 +265,15 @@ impl Inbox {
             limit = if malformed > 0 { FURTHER_READ_LIMIT } else { further.min(FURTHER_READ_LIMIT) };
             further *= 2;
         }
-        log_malformed(user_uuid, malformed);
+        log_malformed(partition, malformed);
         rows.truncate(wanted);
         Ok(rows)
     }
 }
 
-fn log_malformed(user_uuid: Uuid, malformed: usize) {
+fn log_malformed(partition: Partition, malformed: usize) {
     if malformed > 0 {
-        tracing::error!(%user_uuid, malformed, "skipped malformed inbox rows; `cruddur ddb doctor` explains them");
+        tracing::error!(%partition, malformed, "skipped malformed inbox rows; `cruddur ddb doctor` explains them");
     }
 }
 
@@ -293,16 +321,22 @@ pub struct ListedGroup {
     hidden_sk: Option<SortKey>,
     /// The last message that the owner has cleared.
     cleared_sk: Option<SortKey>,
+    /// The owner has not accepted the group.
+    #[serde(rename = "request_state")]
+    request: Option<RequestState>,
 }
 
 impl ListedGroup {
     /// The projection expression.
     const ATTRIBUTES: &str = "sk, message_group_uuid, message, user_uuid, user_display_name, user_handle, mine, \
                               version, edited_at, deleted_at, read_sk, own_sk, blocked, muted_until, hidden_sk, \
-                              cleared_sk";
+                              cleared_sk, request_state";
 
-    /// The place after which messages of others are unread. `None` if all are read or cleared.
+    /// The place after which messages of others are unread. `None` if all are read or cleared, and for a request.
     fn unread_after(&self) -> Option<String> {
+        if self.request.is_some() {
+            return None;
+        }
         let cleared = self.cleared_sk.map_or(ReadPosition::Nothing, ReadPosition::UpTo);
         let read = marker(self.sk, self.read_sk, self.own_sk).max(cleared);
         (read < ReadPosition::UpTo(self.sk)).then(|| read.into())
@@ -310,7 +344,7 @@ impl ListedGroup {
 
     /// Returns `true` if lists leave out the row.
     fn is_left_out(&self) -> bool {
-        self.blocked || self.hidden_sk >= Some(self.sk)
+        self.blocked || self.hidden_sk >= Some(self.sk) || self.request == Some(RequestState::Declined)
     }
 }
 
@@ -351,6 +385,9 @@ pub struct MessageGroup {
     /// The caller has muted the group until then, or had until that time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub muted_until: Option<Timestamp>,
+    /// The caller has not accepted the group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestState>,
     /// Unread messages, at most [`MAX_UNREAD`]. `None` in frames.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unread_count: Option<usize>,
@@ -363,7 +400,8 @@ impl MessageGroup {
     /// Shows the settings of the caller's state in the group, which may be newer than the inbox row.
     #[must_use]
     pub fn with_settings(self, state: &MemberStateRow) -> Self {
-        Self { muted_until: state.muted_until, ..self }.without_preview_of_cleared(state.cleared_sk)
+        Self { muted_until: state.muted_until, request: state.request, ..self }
+            .without_preview_of_cleared(state.cleared_sk)
     }
 
     fn without_preview_of_cleared(self, cleared_sk: Option<SortKey>) -> Self {
@@ -388,6 +426,7 @@ impl From<ListedGroup> for MessageGroup {
             deleted_at: row.deleted_at,
             from_me: row.mine,
             muted_until: row.muted_until,
+            request: row.request,
             unread_count: Some(0),
             sk: row.sk,
         };
@@ -409,6 +448,7 @@ impl From<&InboxRow> for MessageGroup {
             deleted_at: row.deleted_at,
             from_me: row.mine,
             muted_until: row.muted_until,
+            request: row.request,
             unread_count: None,
             sk: row.sk,
         };

@@ -159,6 +159,8 @@ fn refuse(error: &Error) -> Response<Body> {
         Error::MessageNotFound => (StatusCode::NOT_FOUND, vec!["message_not_found"], None),
         Error::UserBlocked => (StatusCode::FORBIDDEN, vec!["user_blocked"], None),
         Error::MessageNotAccepted => (StatusCode::FORBIDDEN, vec!["message_not_accepted"], None),
+        Error::RequestPending => (StatusCode::FORBIDDEN, vec!["request_pending"], None),
+        Error::RequestAccepted => (StatusCode::CONFLICT, vec!["request_accepted"], None),
         Error::MessageNotYours => (StatusCode::FORBIDDEN, vec!["message_not_yours"], None),
         Error::EditWindowOver => (StatusCode::FORBIDDEN, vec!["edit_window_over"], None),
         Error::MessageDeleted => (StatusCode::CONFLICT, vec!["message_deleted"], None),

@@ -28,7 +28,7 @@ use serde_dynamo::aws_sdk_dynamodb_1 as convert;
 use uuid::Uuid;
 
 pub(crate) use self::{
-    change::{Assignments, condition_of},
+    change::{Assignments, at_version},
     row::first_version,
 };
 pub use self::{
@@ -38,7 +38,7 @@ pub use self::{
     row::{
         BlockRow, ConnectionRow, EventLogRow, EventLogStartRow, IdempotencyRow, InboxRow, InvalidRow,
         LeaseRow, LoggedChange, Member, MemberStateRow, Membership, MessageRow, MigrationOffsetRow,
-        ReadPosition, RedirectRow, Row, SendLimitRow,
+        ReadPosition, RedirectRow, RequestState, Row, SendLimitRow,
     },
     transaction::{Condition, HasKey, Transaction},
 };
@@ -265,11 +265,11 @@ impl Table {
         }
     }
 
-    /// Reads a group's rows in an inbox, consistently, in ascending order from the sort key `from`. Consumes read units
-    /// for every inbox row from there on.
+    /// Reads a group's rows in an inbox or among requests, consistently, in ascending order from the sort key `from`.
+    /// Consumes read units for every row from there on.
     pub async fn inbox_rows_of_group(
         &self,
-        user_uuid: Uuid,
+        partition: Partition,
         group_uuid: Uuid,
         from: &str,
     ) -> Result<Vec<Item>, Error> {
@@ -282,10 +282,7 @@ impl Table {
                 .table_name(&self.name)
                 .key_condition_expression("pk = :pk AND sk >= :from")
                 .filter_expression("message_group_uuid = :group")
-                .expression_attribute_values(
-                    ":pk",
-                    AttributeValue::S(Partition::Inbox(user_uuid).to_string()),
-                )
+                .expression_attribute_values(":pk", AttributeValue::S(partition.to_string()))
                 .expression_attribute_values(":from", AttributeValue::S(from.to_owned()))
                 .expression_attribute_values(":group", AttributeValue::S(group_uuid.to_string()))
                 .scan_index_forward(true)
@@ -531,8 +528,20 @@ impl<'de> Deserializer<'de> for Scalar {
         visitor.visit_newtype_struct(self)
     }
 
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        match self {
+            Self::Text(text) => text.into_deserializer().deserialize_enum(name, variants, visitor),
+            other => other.deserialize_any(visitor),
+        }
+    }
+
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct enum identifier ignored_any
+        tuple_struct map struct identifier ignored_any
     }
 }

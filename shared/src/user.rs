@@ -29,8 +29,8 @@ mod reports;
 pub mod search;
 pub mod settings;
 
-use self::names::NamesByUuid;
 pub use self::names::ShowsUser;
+use self::{names::NamesByUuid, settings::MessagesFrom};
 
 const UUID_AND_NAMES: &str = include_str!("../../sql/users/short.sql");
 
@@ -136,7 +136,24 @@ pub struct MessageUsers {
     /// The caller.
     pub sender: User,
     /// The user with the requested handle or UUID. `None` if no user has it.
-    pub receiver: Option<User>,
+    pub receiver: Option<Receiver>,
+}
+
+/// The receiver of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receiver {
+    /// The user.
+    pub user: User,
+    /// Who may open a conversation with the user.
+    pub messages_from: MessagesFrom,
+}
+
+impl Receiver {
+    /// A user who takes messages of everyone.
+    #[must_use]
+    pub const fn of_everyone(user: User) -> Self {
+        Self { user, messages_from: MessagesFrom::Everyone }
+    }
 }
 
 impl Users {
@@ -245,9 +262,11 @@ impl Users {
         let rows = self.postgres.query(statement, &[(&subject.as_str(), Type::TEXT), receiver]).await?;
         let (mut sender, mut receiver) = (None, None);
         for row in &rows {
-            match row.try_get("kind").map_err(Error::internal)? {
-                "sender" => sender = Some(User::from_row(row)?),
-                _ => receiver = Some(User::from_row(row)?),
+            let user = User::from_row(row)?;
+            if row.try_get::<_, &str>("kind").map_err(Error::internal)? == "sender" {
+                sender = Some(user);
+            } else {
+                receiver = Some(Receiver { user, messages_from: MessagesFrom::from_row(row)? });
             }
         }
         let Some(sender) = sender else { return Err(self.not_provisioned(subject)) };

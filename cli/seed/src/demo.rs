@@ -17,7 +17,7 @@ use cruddur::{
     random::Random,
     sort_key::SortKey,
     table::Table,
-    user::{Handle, User},
+    user::{Handle, Receiver, User},
 };
 use tokio_postgres::types::Type;
 use uuid::{Uuid, uuid};
@@ -283,7 +283,7 @@ impl Line {
     ) -> Result<SortKey, Error> {
         let handle: Handle = receiver.handle.parse().map_err(Error::internal)?;
         let text = self.draft.unwrap_or(self.text).parse().map_err(Error::internal)?;
-        let target = Target::User { handle: Some(handle), receiver };
+        let target = Target::User { handle: Some(handle), receiver: Receiver::of_everyone(receiver) };
         let new = NewMessage { sender, target, text, reply_to, idempotency_key: None };
         let sent = messages.send(new).await?.sent;
         Ok(SortKey { created_at: sent.created_at, message_uuid: sent.uuid })

@@ -20,7 +20,7 @@ use cruddur::{
     projection::inbox::MoveError,
     random::Random,
     table::{Partition, Table, read_error},
-    user::User,
+    user::{Receiver, User},
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::sleep;
@@ -165,7 +165,7 @@ impl Group {
             sender: sender.clone(),
             target: Target::User {
                 handle: Some(receiver.handle.parse().map_err(Error::internal)?),
-                receiver: receiver.clone(),
+                receiver: Receiver::of_everyone(receiver.clone()),
             },
             text: text::text(self.number, number).parse().map_err(Error::internal)?,
             reply_to: None,

@@ -71,7 +71,7 @@ fn description(row: &Map<String, Value>) -> String {
     let handle_and_text = || format!("@{}: {}", text(row, "user_handle"), text(row, "message"));
     match RowKind::of_partition(text(row, "pk")) {
         Some(RowKind::Message) => handle_and_text(),
-        Some(RowKind::Inbox) => format!("with {}", handle_and_text()),
+        Some(RowKind::Inbox | RowKind::Request) => format!("with {}", handle_and_text()),
         Some(RowKind::Membership) => {
             let members = row.get("members").and_then(Value::as_object);
             let handles =

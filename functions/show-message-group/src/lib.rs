@@ -66,7 +66,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let membership = app.states.membership(caller, group_uuid).await?;
     let other = membership.other_than(caller);
     let (group, states, have_receipts) = tokio::try_join!(
-        Box::pin(app.inbox.group(caller, group_uuid, membership.created_sk)),
+        Box::pin(app.inbox.group(caller, &membership)),
         app.states.of_group(group_uuid),
         app.users.have_read_receipts(caller, other),
     )?;

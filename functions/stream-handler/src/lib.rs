@@ -184,14 +184,14 @@ impl App {
             return None;
         }
         let work = async {
-            let rows = self.inbox.group_rows(group_uuid).await?;
-            let members = rows.membership.members.keys().copied().collect::<Vec<_>>();
+            let group_rows = self.inbox.group_rows(group_uuid).await?;
+            let members = group_rows.membership.members.keys().copied().collect::<Vec<_>>();
             // The append reads a tail that could not be read here.
             let tails =
                 members.into_iter().map(|member| async move { (member, self.log.tail(member).await.ok()) });
-            let (moved, tails) = tokio::join!(self.inbox.apply_to(&rows, changes), join_all(tails));
+            let (moved, tails) = tokio::join!(self.inbox.apply_to(&group_rows, changes), join_all(tails));
             let (moved, rows) = moved?;
-            Ok((moved, MovedGroup { rows, tails }))
+            Ok((moved, MovedGroup { membership: group_rows.membership, rows, tails }))
         };
         match timeout(limit, work).await.unwrap_or(Err(MoveError::OutOfTime)) {
             Ok((moved, group)) => {

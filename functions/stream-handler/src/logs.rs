@@ -8,13 +8,15 @@ use cruddur::{
     projection::{events::Tail, inbox::MovedRow},
     push::{Frame, GroupContent},
     stream::GroupRecords,
-    table::{EventLogRow, LoggedChange},
+    table::{EventLogRow, LoggedChange, Membership},
 };
 use uuid::Uuid;
 
 /// A group whose changes are in the inbox rows.
 #[derive(Debug)]
 pub(crate) struct MovedGroup {
+    /// The members.
+    pub(crate) membership: Membership,
     /// The members' inbox rows.
     pub(crate) rows: Vec<MovedRow>,
     /// The newest rows of the members' logs, read during the move.
@@ -36,8 +38,8 @@ pub(crate) struct Append {
 #[derive(Debug)]
 pub(crate) struct Logs<'a> {
     groups: &'a [GroupRecords],
-    /// The places of the moved groups, with the members' inbox rows.
-    moved: HashMap<Uuid, (usize, Vec<MovedRow>)>,
+    /// The places of the moved groups, with the members and their inbox rows.
+    moved: HashMap<Uuid, (usize, Membership, Vec<MovedRow>)>,
     users: BTreeMap<Uuid, UserLog>,
 }
 
@@ -55,7 +57,7 @@ impl<'a> Logs<'a> {
     }
 
     /// Adds a moved group's changes to the logs of its members.
-    pub(crate) fn add(&mut self, place: usize, MovedGroup { rows, tails }: MovedGroup) {
+    pub(crate) fn add(&mut self, place: usize, MovedGroup { membership, rows, tails }: MovedGroup) {
         for (member, tail) in tails {
             let user = self.users.entry(member).or_default();
             user.waiting.push(place);
@@ -65,19 +67,24 @@ impl<'a> Logs<'a> {
             };
         }
         if let Some(group) = self.groups.get(place) {
-            self.moved.insert(group.changes.group_uuid, (place, rows));
+            self.moved.insert(group.changes.group_uuid, (place, membership, rows));
         }
     }
 
     /// Takes the appends that can begin.
     pub(crate) fn take_ready(&mut self) -> Vec<Append> {
         let ready = self.users.iter_mut().filter(|(_, user)| !user.is_appending && !user.waiting.is_empty());
-        let groups = self.groups;
+        let (groups, moved) = (self.groups, &self.moved);
         let appends = ready.map(|(user_uuid, user)| {
             user.is_appending = true;
             let places = std::mem::take(&mut user.waiting);
             let changes = places.iter().filter_map(|place| groups.get(*place));
-            let changes = changes.flat_map(|group| group.changes.logged_for(*user_uuid)).collect();
+            let changes = changes.filter_map(|group| {
+                let (_, membership, _) = moved.get(&group.changes.group_uuid)?;
+                let is_request = membership.request_of(*user_uuid).is_some();
+                Some(group.changes.logged_for(*user_uuid, is_request))
+            });
+            let changes = changes.flatten().collect();
             Append { user_uuid: *user_uuid, places, changes, tail: user.tail.take() }
         });
         appends.collect()
@@ -94,7 +101,7 @@ impl<'a> Logs<'a> {
     /// The frames of a user's new log rows.
     pub(crate) fn frames(&self, user_uuid: Uuid, rows: &[EventLogRow], now: DateTime<Utc>) -> Vec<Frame> {
         let content = |group_uuid| {
-            let (place, rows) = self.moved.get(&group_uuid)?;
+            let (place, _, rows) = self.moved.get(&group_uuid)?;
             let row = rows.iter().find(|row| row.member == user_uuid);
             Some(GroupContent { changes: &self.groups.get(*place)?.changes, row })
         };

@@ -10,7 +10,7 @@ use cruddur::{
     invocation,
     request::{Violations, json_object},
     respond, start,
-    user::{Users, display_name::DisplayName},
+    user::{Users, display_name::DisplayName, settings::MessagesFrom},
     warm_up::{Failure, failures},
 };
 use lambda_http::{Body, Request, Response};
@@ -51,13 +51,18 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let mut body = json_object(request)?;
     let name = body.field::<String>("display_name")?;
     let read_receipts = body.field::<bool>("read_receipts")?;
+    let messages_from = body.field::<String>("messages_from")?;
 
     let mut violations = Violations::new();
     let name = name.map(|name| name.parse::<DisplayName>().map_err(|_| Violation::DisplayNameInvalid));
-    let Some(name) = violations.check(name.transpose()) else {
+    let messages_from = messages_from
+        .map(|setting| setting.parse::<MessagesFrom>().map_err(|_| Violation::MessagesFromInvalid));
+    let (name, messages_from) =
+        (violations.check(name.transpose()), violations.check(messages_from.transpose()));
+    let (Some(name), Some(messages_from)) = (name, messages_from) else {
         return Err(violations.into_error());
     };
-    let me = app.users.update(&subject, name.as_ref(), read_receipts).await?;
+    let me = app.users.update(&subject, name.as_ref(), read_receipts, messages_from).await?;
     invocation::user(me.user.uuid);
     respond::ok(&me)
 }

@@ -53,6 +53,8 @@ impl Case {
                 let is_blocked = blocked.parse().is_ok_and(|blocked| services.is_blocked(blocked));
                 event["requestContext"]["http"]["method"] = json!(if is_blocked { "DELETE" } else { "PUT" });
             }),
+            "list-message-requests" => ("list-message-requests/first-page", |_, _| ()),
+            "answer-message-request" => ("answer-message-request/accept", |_, _| ()),
             "list-blocks" => ("list-blocks/first-page", |_, _| ()),
             "export-me" => ("export-me/first-page", |_, _| ()),
             // Mutes until another time, so that each invocation writes.

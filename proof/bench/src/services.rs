@@ -28,7 +28,7 @@ use cruddur::{
     sort_key::SortKey,
     table::{Key, LoggedChange, Partition, Table, reactions_attribute},
     timestamp::Timestamp,
-    user::User,
+    user::{Receiver, User},
 };
 use dynamodb_fake::{Emulator, HttpServer, text, units};
 use dynoxide::Database;
@@ -249,7 +249,10 @@ impl Services {
     pub(crate) async fn send(&self, sender: &User, receiver: &User) -> Result<()> {
         let new = NewMessage {
             sender: sender.clone(),
-            target: Target::User { handle: Some(receiver.handle.parse()?), receiver: receiver.clone() },
+            target: Target::User {
+                handle: Some(receiver.handle.parse()?),
+                receiver: Receiver::of_everyone(receiver.clone()),
+            },
             text: TEXT.parse()?,
             reply_to: None,
             idempotency_key: None,

@@ -108,6 +108,10 @@ impl Contents {
         for (group_uuid, messages) in &self.messages {
             let members = self.memberships.get(group_uuid).into_iter().flat_map(|group| group.members.keys());
             for member in members {
+                // Logged only if the member accepted the group before the stream handler read it.
+                let request =
+                    self.memberships.get(group_uuid).filter(|group| group.request_to == Some(*member));
+                let request = request.map(|group| group.created_sk);
                 let log = self.logs.get(&Partition::EventLog(*member).to_string());
                 let changes = log.iter().flat_map(|log| &log.rows).flat_map(|row| &row.changes);
                 let changes = changes.collect::<Vec<_>>();
@@ -118,7 +122,8 @@ impl Contents {
                     changed: messages.values().filter(|message| message.version > 1).cloned().collect(),
                     states: states.cloned().collect(),
                 };
-                for change in expected.logged_for(*member) {
+                let expected = expected.logged_for(*member, false).into_iter();
+                for change in expected.filter(|change| request.is_none() || change.message_sk() != request) {
                     if !changes.contains(&&change) {
                         findings.push(format!("I12: not in the log of {member}: {change:?}"));
                     }
@@ -277,11 +282,11 @@ impl Contents {
                 broken("I8: the group's first message is not the one that opened it");
             }
             for member in membership.members.keys() {
-                let pk = Partition::Inbox(*member).to_string();
-                let is_row = |row: &&InboxRow| row.pk == pk && row.message_group_uuid == *group_uuid;
+                let pks = [Partition::Requests(*member), Partition::Inbox(*member)].map(|pk| pk.to_string());
+                let is_row = |row: &&InboxRow| pks.contains(&row.pk) && row.message_group_uuid == *group_uuid;
                 let rows = self.inboxes.iter().filter(is_row).count();
                 if rows != 1 {
-                    broken(&format!("I1: {rows} inbox rows of member {member}"));
+                    broken(&format!("I1: {rows} rows of member {member} in the inbox and the requests"));
                 }
                 let is_blocked = self.blocks.contains(&(*member, membership.other_than(*member)));
                 let mut states = self.states.iter().filter(|state| state.sk == *member);
@@ -291,6 +296,12 @@ impl Contents {
                 {
                     broken(&format!("I21: block, membership and state of member {member} differ"));
                 }
+                if membership.request_of(*member) != state.and_then(|state| state.request) {
+                    broken(&format!("I22: membership and state of member {member} have different answers"));
+                }
+            }
+            if membership.request_to.is_some_and(|member| !membership.has(member)) {
+                broken("I10: a user who was asked is not in the group");
             }
             if !membership.blocked_by.iter().all(|member| membership.has(*member)) {
                 broken("I10: a user who blocks is not in the group");
@@ -338,8 +349,8 @@ impl Contents {
             let mut broken = |what: &str| findings.push(format!("{what}: {} {}", row.pk, row.sk));
             let membership = self.memberships.get(&row.message_group_uuid);
             let members = membership.iter().flat_map(|membership| membership.members.keys());
-            let (owners, others): (Vec<_>, Vec<_>) =
-                members.partition(|member| Partition::Inbox(**member).to_string() == row.pk);
+            let (owners, others): (Vec<_>, Vec<_>) = members
+                .partition(|member| row.pk.split_once('#').is_some_and(|(_, id)| id == member.to_string()));
             if membership.is_none() {
                 broken("I1: the inbox row's group has no membership");
             } else if owners.is_empty() {
@@ -377,11 +388,12 @@ impl Contents {
         let read = state.and_then(|state| state.read_sk).unwrap_or_default();
         let marker = read.max(own.map_or(ReadPosition::Nothing, ReadPosition::UpTo));
         let joined = (row.version, row.edited_at, row.deleted_at, row.mine, row.state_version);
-        let settings = (row.blocked, row.muted_until, row.hidden_sk, row.cleared_sk);
+        let settings = (row.blocked, row.muted_until, row.hidden_sk, row.cleared_sk, row.request);
         let mine = newest.sender_uuid == owner;
         let version = state.map_or(0, |state| state.version);
-        let of_state =
-            |state: &MemberStateRow| (state.blocked, state.muted_until, state.hidden_sk, state.cleared_sk);
+        let of_state = |state: &MemberStateRow| {
+            (state.blocked, state.muted_until, state.hidden_sk, state.cleared_sk, state.request)
+        };
         // Rows of the old system are read up to where the migration found them.
         let is_joined = joined == (newest.version, newest.edited_at, newest.deleted_at, mine, version)
             && settings == state.map_or_else(Default::default, of_state)

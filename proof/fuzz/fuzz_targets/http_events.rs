@@ -17,6 +17,7 @@ use cruddur::{
     member_state::MemberStates,
     message::Messages,
     message_group::Inbox,
+    message_request::MessageRequests,
     random::Random,
     table::Table,
 };
@@ -45,6 +46,8 @@ struct Functions {
     search_users: search_users::App,
     block_user: block_user::App,
     list_blocks: list_blocks::App,
+    list_message_requests: list_message_requests::App,
+    answer_message_request: answer_message_request::App,
     export_me: export_me::App,
     update_message_group: update_message_group::App,
     create_report: create_report::App,
@@ -86,6 +89,16 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
         verifier: verifier(),
         users: users(),
         blocks: Blocks::new(table(), clock(), random()),
+    },
+    list_message_requests: list_message_requests::App {
+        verifier: verifier(),
+        users: users(),
+        inbox: Inbox::new(table(), random()),
+    },
+    answer_message_request: answer_message_request::App {
+        verifier: verifier(),
+        users: users(),
+        requests: MessageRequests::new(table(), clock(), random()),
     },
     export_me: export_me::App {
         verifier: verifier(),
@@ -219,6 +232,8 @@ fuzz_target!(|event: &str| {
             search_users::handler(&FUNCTIONS.search_users, request()).await,
             block_user::handler(&FUNCTIONS.block_user, request()).await,
             list_blocks::handler(&FUNCTIONS.list_blocks, request()).await,
+            list_message_requests::handler(&FUNCTIONS.list_message_requests, request()).await,
+            answer_message_request::handler(&FUNCTIONS.answer_message_request, request()).await,
             export_me::handler(&FUNCTIONS.export_me, request()).await,
             update_message_group::handler(&FUNCTIONS.update_message_group, request()).await,
             create_report::handler(&FUNCTIONS.create_report, request()).await,

@@ -8,7 +8,7 @@ use cruddur::{
     },
     random::Random,
     table::Table,
-    user::User,
+    user::{Receiver, User},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -51,8 +51,10 @@ impl Sends {
         text: &str,
         key: Option<&str>,
     ) -> Result<Sent, Error> {
-        let target =
-            Target::User { handle: Some(receiver.handle.parse().unwrap()), receiver: receiver.clone() };
+        let target = Target::User {
+            handle: Some(receiver.handle.parse().unwrap()),
+            receiver: Receiver::of_everyone(receiver.clone()),
+        };
         self.send(sender, target, text, key).await
     }
 

@@ -16,13 +16,14 @@ use crate::{
     error::{Dependency, Error, Violation},
     idempotency::{IdempotencyKey, RequestHash},
     message_group::{membership_for, uuid_of_pair},
+    message_request::{Answer, write_answer},
     sort_key::SortKey,
     table::{
-        Condition, IdempotencyRow, InboxRow, Item, Key, Membership, MessageRow, Newest, Partition,
-        Transaction, WriteError, from_item, sort_key,
+        Condition, IdempotencyRow, InboxRow, Item, Key, MemberStateRow, Membership, MessageRow, Newest,
+        Partition, Transaction, WriteError, from_item, sort_key,
     },
     timestamp::Timestamp,
-    user::{Handle, User},
+    user::{Handle, Receiver, User, settings::MessagesFrom},
     warm_up::{self, Failure},
 };
 
@@ -49,7 +50,7 @@ pub enum Target {
     /// A user. The message goes to the group of sender and receiver, and opens it if necessary.
     User {
         /// The receiver.
-        receiver: User,
+        receiver: Receiver,
         /// The handle in the request. `None` if the request names the receiver by UUID.
         handle: Option<Handle>,
     },
@@ -57,7 +58,7 @@ pub enum Target {
 
 impl Target {
     /// Returns the user that the request names. Returns `None` if the request names a group.
-    fn receiver(&self) -> Option<&User> {
+    fn receiver(&self) -> Option<&Receiver> {
         match self {
             Self::Group(_) => None,
             Self::User { receiver, .. } => Some(receiver),
@@ -136,9 +137,13 @@ impl Messages {
     /// limit's. The limit of new conversations is checked after the look-ups. No message of a group is read before the
     /// sender is known to be a member.
     ///
-    /// Fails with [`Error::UserBlocked`] or [`Error::MessageNotAccepted`] if one of the two members blocks the other, and
-    /// with [`Error::MessageNotFound`] or [`Error::MessageDeleted`] if the message that it answers does not exist or was
-    /// deleted. A repeated request gets the earlier answer all the same.
+    /// If the receiver only takes requests, the first message is one. A message of a member who has not accepted the group
+    /// accepts it.
+    ///
+    /// Fails with [`Error::UserBlocked`] if the sender blocks the receiver, with [`Error::MessageNotAccepted`] if the
+    /// receiver does not accept the message, with [`Error::RequestPending`] if the receiver has not answered the first
+    /// one, and with [`Error::MessageNotFound`] or [`Error::MessageDeleted`] if the message that it answers does not exist
+    /// or was deleted. A repeated request gets the earlier answer all the same.
     ///
     /// After [`Error::Unavailable`] the message may already be stored, or may still be stored later. A request with an
     /// idempotency key is safe to repeat: it stores at most one message.
@@ -149,10 +154,10 @@ impl Messages {
     async fn send_with_retries(&self, new: NewMessage) -> Result<Stored, Error> {
         let group_uuid = match &new.target {
             Target::Group(group_uuid) => *group_uuid,
-            Target::User { receiver, .. } if receiver.uuid == new.sender.uuid => {
+            Target::User { receiver, .. } if receiver.user.uuid == new.sender.uuid => {
                 return Err(Violation::ReceiverIsSender.into());
             }
-            Target::User { receiver, .. } => uuid_of_pair(new.sender.uuid, receiver.uuid),
+            Target::User { receiver, .. } => uuid_of_pair(new.sender.uuid, receiver.user.uuid),
         };
         let last_backoff = Instant::now() + LAST_BACKOFF_AFTER;
         let mut backoff = Backoff::new(&self.random);
@@ -163,7 +168,7 @@ impl Messages {
             Ok(write) => write,
             Err(error) => return self.answer_refused(&new, error).await,
         };
-        if write.opening.is_some()
+        if matches!(write.group, GroupWrite::Open(_))
             && let Some(limit) = &self.conversation_limit
         {
             Box::pin(limit.admit(&self.table, &self.clock, new.sender.uuid)).await?;
@@ -173,33 +178,32 @@ impl Messages {
                 Outcome::Stored(stored) => {
                     if let Some(receiver) = new.target.receiver() {
                         let group_uuid = stored.sent.message_group_uuid;
-                        self.members.insert(new.sender.uuid, group_uuid, receiver.uuid);
+                        self.members.insert(new.sender.uuid, group_uuid, receiver.user.uuid);
                     }
                     return Ok(stored);
                 }
-                // Another request opened the group. Plan again, as for an existing group.
-                Outcome::GroupExists if Instant::now() < last_backoff => {
+                // Another request opened the group, or answered the request. Plan again, for the group as it is now.
+                Outcome::GroupChanged if Instant::now() < last_backoff => {
                     backoff.wait().await;
                     write = match plan().await {
                         Ok(write) => write,
                         Err(error) => return self.answer_refused(&new, error).await,
                     };
                 }
-                Outcome::GroupExists => {
+                Outcome::GroupChanged => {
                     return Err(Error::unavailable(
                         Dependency::DynamoDb,
-                        "another request opened the group, and no time is left to plan again",
+                        "another request opened or changed the group, and no time is left to plan again",
                     ));
                 }
             }
         }
     }
 
-    /// Answers a send that is refused because of a block: with the answer of an earlier equal request if there was one,
+    /// Answers a send that the receiver does not accept: with the answer of an earlier equal request if there was one,
     /// otherwise with `refusal`.
     async fn answer_refused(&self, new: &NewMessage, refusal: Error) -> Result<Stored, Error> {
-        let (Error::UserBlocked | Error::MessageNotAccepted, Some(key)) = (&refusal, &new.idempotency_key)
-        else {
+        let (true, Some(key)) = (is_not_accepted(&refusal), &new.idempotency_key) else {
             return Err(refusal);
         };
         let key = Key::Idempotency { user_uuid: new.sender.uuid, key: key.clone() };
@@ -224,19 +228,22 @@ impl Messages {
 
     async fn plan<'a>(&self, new: &'a NewMessage, group_uuid: Uuid) -> Result<IntendedWrite<'a>, Error> {
         let receiver = new.target.receiver();
-        // Returns the receiver for a new group, or the first sort key of an existing one.
         let check_membership = |membership: Option<Membership>| match (membership, receiver) {
             (Some(membership), _) if membership.has(new.sender.uuid) => {
+                let other = membership.other_than(new.sender.uuid);
                 membership.check_accepts(new.sender.uuid)?;
-                self.members.insert(new.sender.uuid, group_uuid, membership.other_than(new.sender.uuid));
-                Ok((None, Some(membership.created_sk)))
+                if membership.request_of(other).is_some() {
+                    return Err(Error::RequestPending);
+                }
+                self.members.insert(new.sender.uuid, group_uuid, other);
+                Ok(Place::InGroup(membership))
             }
-            (None, Some(receiver)) => Ok((Some(receiver), None)),
+            (None, Some(receiver)) => Ok(Place::NewGroupWith(receiver)),
             (Some(_), _) | (None, None) => Err(Error::MessageGroupNotFound),
         };
         // With a receiver, the group's UUID is computed from the pair of sender and receiver.
         let is_member = receiver.is_some() || self.members.contains(new.sender.uuid, group_uuid);
-        let ((new_group_with, created_sk), newest) = if is_member {
+        let (place, newest) = if is_member {
             let (membership, newest) = self.look_up(group_uuid).await;
             (check_membership(membership?)?, newest?)
         } else {
@@ -251,6 +258,10 @@ impl Messages {
                 .ok()
         });
         let now = Timestamp::new(self.clock.now());
+        let created_sk = match &place {
+            Place::InGroup(membership) => Some(membership.created_sk),
+            Place::NewGroupWith(_) => None,
+        };
         // A reply must sort after the message that it answers, even if the clocks differ (I8). It must also sort after
         // the message that opened the group, which may have been stored between the two reads.
         let created_at = newest.max(created_sk).map_or(now, |newest| now.max(newest.created_at.successor()));
@@ -258,6 +269,17 @@ impl Messages {
         let sender = &new.sender;
         let message =
             MessageRow { reply_sk: new.reply_to, ..MessageRow::new(group_uuid, sk, &new.text, sender) };
+        let group = match place {
+            Place::NewGroupWith(receiver) => {
+                GroupWrite::Open(Box::new(Opening::new(&message, sender, receiver, now)))
+            }
+            Place::InGroup(membership) if membership.request_of(sender.uuid).is_some() => {
+                let key = Key::MemberState { group_uuid, user_uuid: sender.uuid };
+                let state = self.table.get::<MemberStateRow>(&key).await?;
+                GroupWrite::Accept { state_version: state.map(|state| state.version), now }
+            }
+            Place::InGroup(_) => GroupWrite::None,
+        };
         Ok(IntendedWrite {
             group_uuid,
             text: &new.text,
@@ -266,22 +288,90 @@ impl Messages {
                 .idempotency_key
                 .as_ref()
                 .map(|key| IdempotencyRow::new(key, new.request_hash(), group_uuid, sk, sender, now)),
-            opening: new_group_with.map(|receiver| {
-                let inbox_rows = [
-                    InboxRow::new(sender.uuid, group_uuid, &message, receiver),
-                    InboxRow::new(receiver.uuid, group_uuid, &message, sender),
-                ];
-                (Membership::new(group_uuid, sk, [sender, receiver]), inbox_rows)
-            }),
+            group,
             message,
         })
     }
 }
 
+/// Returns `true` for the refusals that a receiver can cause.
+const fn is_not_accepted(error: &Error) -> bool {
+    matches!(error, Error::UserBlocked | Error::MessageNotAccepted | Error::RequestPending)
+}
+
+/// Where a message goes.
+enum Place<'a> {
+    InGroup(Membership),
+    NewGroupWith(&'a Receiver),
+}
+
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Outcome {
     Stored(Stored),
-    GroupExists,
+    GroupChanged,
+}
+
+/// What a message writes of its group.
+enum GroupWrite {
+    None,
+    Open(Box<Opening>),
+    /// The sender accepts the group. Requires this version of the sender's state.
+    Accept {
+        state_version: Option<u64>,
+        now: Timestamp,
+    },
+}
+
+/// The rows of a new group.
+struct Opening {
+    membership: Membership,
+    of_sender: InboxRow,
+    of_receiver: InboxRow,
+    /// The receiver's state, if the message is a request.
+    request: Option<MemberStateRow>,
+    /// The receiver takes no messages of strangers.
+    is_refused: bool,
+}
+
+impl Opening {
+    fn new(message: &MessageRow, sender: &User, receiver: &Receiver, now: Timestamp) -> Self {
+        let Receiver { user: receiver, messages_from } = receiver;
+        let group_uuid = uuid_of_pair(sender.uuid, receiver.uuid);
+        let request = (*messages_from == MessagesFrom::Requests)
+            .then(|| MemberStateRow::requested(group_uuid, receiver.uuid, now));
+        let membership = Membership::new(group_uuid, message.sk, [sender, receiver]);
+        let of_receiver = InboxRow::new(receiver.uuid, group_uuid, message, sender);
+        Self {
+            membership: Membership {
+                request_to: request.as_ref().map(|state| state.sk),
+                request: request.as_ref().and_then(|state| state.request),
+                ..membership
+            },
+            of_sender: InboxRow::new(sender.uuid, group_uuid, message, receiver),
+            of_receiver: match &request {
+                Some(state) => of_receiver.requested(state),
+                None => of_receiver,
+            },
+            request,
+            is_refused: *messages_from == MessagesFrom::Nobody,
+        }
+    }
+
+    /// Adds the rows, and requires that neither user blocks the other.
+    fn write(&self, mut transaction: Transaction) -> Result<Transaction, WriteError> {
+        transaction =
+            transaction.put_new(&self.membership)?.put_new(&self.of_sender)?.put_new(&self.of_receiver)?;
+        if let Some(state) = &self.request {
+            transaction = transaction.put_new(state)?;
+        }
+        let (sender, receiver) = (self.of_receiver.other_uuid, self.of_sender.other_uuid);
+        let not_blocked = || Condition::new("attribute_not_exists(blocked_at)");
+        // Refused as by a block, with the same calls and the same cost: the sender must not learn which of the two it is.
+        let accepts = if self.is_refused { Condition::never() } else { not_blocked() };
+        transaction
+            .check(&Key::Block { user_uuid: sender, blocked_uuid: receiver }, not_blocked())?
+            .check(&Key::Block { user_uuid: receiver, blocked_uuid: sender }, accepts)
+    }
 }
 
 /// A planned write. Its UUID and sort key stay the same on every attempt.
@@ -292,8 +382,7 @@ struct IntendedWrite<'a> {
     /// The group's newest message at the time of planning.
     newest: Option<SortKey>,
     idempotency: Option<IdempotencyRow>,
-    /// The membership and the inbox rows, if the message opens the group.
-    opening: Option<(Membership, [InboxRow; 2])>,
+    group: GroupWrite,
 }
 
 impl IntendedWrite<'_> {
@@ -310,13 +399,20 @@ impl IntendedWrite<'_> {
                 Err(WriteError::ConditionFailed { rows, cause }) => match self.judge(rows) {
                     // An earlier attempt may have been stored before the answered message was deleted, or before the
                     // block.
-                    Err(
-                        Error::MessageNotFound
-                        | Error::MessageDeleted
-                        | Error::UserBlocked
-                        | Error::MessageNotAccepted,
-                    ) if in_doubt => WriteError::Busy(cause),
+                    Err(error)
+                        if in_doubt
+                            && (is_not_accepted(&error)
+                                || matches!(error, Error::MessageNotFound | Error::MessageDeleted)) =>
+                    {
+                        WriteError::Busy(cause)
+                    }
                     Err(error) => return Err(error),
+                    // An earlier attempt may have accepted the group, and its message may still be locked.
+                    Ok(Some(Outcome::GroupChanged))
+                        if in_doubt && matches!(self.group, GroupWrite::Accept { .. }) =>
+                    {
+                        WriteError::Busy(cause)
+                    }
                     Ok(Some(outcome)) if self.can_be_read(messages, &outcome).await? => return Ok(outcome),
                     // A transaction in progress hides the row that would decide. The row is visible once the transaction ends.
                     Ok(_) => WriteError::Busy(cause),
@@ -338,7 +434,8 @@ impl IntendedWrite<'_> {
 
     async fn write(&self, messages: &Messages) -> Result<(), WriteError> {
         let table = &messages.table;
-        if self.idempotency.is_none() && self.opening.is_none() && self.message.reply_sk.is_none() {
+        let is_single = matches!(self.group, GroupWrite::None) && self.message.reply_sk.is_none();
+        if is_single && self.idempotency.is_none() {
             return table.put_new(&self.message).await;
         }
         let mut transaction = Transaction::new(table);
@@ -346,14 +443,13 @@ impl IntendedWrite<'_> {
             transaction = transaction.put_new(row)?;
         }
         transaction = transaction.put_new(&self.message)?;
-        if let Some((membership, [of_sender, of_receiver])) = &self.opening {
-            transaction = transaction.put_new(membership)?.put_new(of_sender)?.put_new(of_receiver)?;
-            let (sender, receiver) =
-                (self.message.sender_uuid, membership.other_than(self.message.sender_uuid));
-            for (user_uuid, blocked_uuid) in [(sender, receiver), (receiver, sender)] {
-                let block = Key::Block { user_uuid, blocked_uuid };
+        match &self.group {
+            GroupWrite::None => {}
+            GroupWrite::Open(opening) => transaction = opening.write(transaction)?,
+            GroupWrite::Accept { state_version, now } => {
+                let (group_uuid, sender) = (self.group_uuid, self.message.sender_uuid);
                 transaction =
-                    transaction.check(&block, Condition::new("attribute_not_exists(blocked_at)"))?;
+                    write_answer(transaction, group_uuid, sender, *state_version, Answer::Accept, *now)?;
             }
         }
         if let Some(sk) = self.message.reply_sk {
@@ -376,10 +472,15 @@ impl IntendedWrite<'_> {
         let message = rows.next().flatten();
         let answered = self.message.reply_sk.and_then(|_| rows.next_back().flatten());
         let membership = rows.next().flatten();
-        // The inbox rows are skipped.
-        let mut blocks = rows.skip(2);
-        let [by_sender, by_receiver] = [blocks.next().flatten(), blocks.next().flatten()];
-        let group_is_seen = self.opening.is_none() || membership.is_some();
+        let opening = match &self.group {
+            GroupWrite::Open(opening) => Some(opening),
+            GroupWrite::None | GroupWrite::Accept { .. } => None,
+        };
+        // The inbox rows and the receiver's state are skipped.
+        let skipped = opening.map_or(0, |opening| 2 + usize::from(opening.request.is_some()));
+        let mut further = rows.skip(skipped);
+        let [by_sender, by_receiver] = [further.next().flatten(), further.next().flatten()];
+        let group_is_seen = opening.is_none() || membership.is_some();
         if let Some((ours, Some(item))) = idempotency {
             let stored: IdempotencyRow = from_item(item)?;
             if stored.request_hash != ours.request_hash {
@@ -399,16 +500,21 @@ impl IntendedWrite<'_> {
             }
             return Err(Error::internal("a different message has the new message's sort key"));
         }
-        if let Some(item) = membership {
-            let stored: Membership = from_item(item)?;
-            // With this write's sort key, an earlier attempt is being committed, and its message is still locked.
-            return Ok((stored.created_sk != self.message.sk).then_some(Outcome::GroupExists));
-        }
-        if by_sender.is_some() {
-            return Err(Error::UserBlocked);
-        }
-        if by_receiver.is_some() {
-            return Err(Error::MessageNotAccepted);
+        if opening.is_some() {
+            if let Some(item) = membership {
+                let stored: Membership = from_item(item)?;
+                // With this write's sort key, an earlier attempt is being committed, and its message is still locked.
+                return Ok((stored.created_sk != self.message.sk).then_some(Outcome::GroupChanged));
+            }
+            if by_sender.is_some() {
+                return Err(Error::UserBlocked);
+            }
+            if by_receiver.is_some() {
+                return Err(Error::MessageNotAccepted);
+            }
+        } else if membership.is_some() || by_sender.is_some() {
+            // The sender has answered the request meanwhile, or the sender's state has changed.
+            return Ok(Some(Outcome::GroupChanged));
         }
         match answered {
             Some(item) if item.is_empty() => Err(Error::MessageNotFound),
@@ -447,9 +553,9 @@ impl IntendedWrite<'_> {
             created_at: row.sk.created_at,
             reply_to: row.reply_sk.map(MessageReference::from),
         };
-        let by = match self.opening {
-            Some(_) => StoredBy::ThisRequestWithGroup,
-            None => StoredBy::ThisRequest,
+        let by = match self.group {
+            GroupWrite::Open(_) => StoredBy::ThisRequestWithGroup,
+            GroupWrite::None | GroupWrite::Accept { .. } => StoredBy::ThisRequest,
         };
         Stored { sent, by }
     }
@@ -481,7 +587,7 @@ impl NewMessage {
         let (kind, target) = match &self.target {
             Target::Group(group_uuid) => ("group", group_uuid.to_string()),
             Target::User { handle: Some(handle), .. } => ("handle", handle.canonical().to_owned()),
-            Target::User { handle: None, receiver } => ("user", receiver.uuid.to_string()),
+            Target::User { handle: None, receiver } => ("user", receiver.user.uuid.to_string()),
         };
         RequestHash::new(kind, &target, self.text.as_str(), self.reply_to)
     }
@@ -545,18 +651,18 @@ mod tests {
         fn write(&self, opens: bool) -> IntendedWrite<'_> {
             let (group_uuid, sk) = (self.group_uuid(), sort_key_of(1));
             let message = self.message(sk);
-            let inbox_row =
-                |owner: &User, other: &User| InboxRow::new(owner.uuid, group_uuid, &message, other);
             IntendedWrite {
                 group_uuid,
                 text: &self.text,
                 message: self.message(sk),
                 newest: None,
                 idempotency: self.key.as_ref().map(|key| self.idempotency(sk, key, "hello")),
-                opening: opens.then(|| {
-                    let (sender, receiver) = (&self.sender, &self.receiver);
-                    (self.membership(sk), [inbox_row(sender, receiver), inbox_row(receiver, sender)])
-                }),
+                group: if opens {
+                    let receiver = Receiver::of_everyone(self.receiver.clone());
+                    GroupWrite::Open(Box::new(Opening::new(&message, &self.sender, &receiver, sk.created_at)))
+                } else {
+                    GroupWrite::None
+                },
             }
         }
     }
@@ -583,7 +689,7 @@ mod tests {
             let in_the_way = [None, Some(item(send.membership(sort_key_of(2)))), None, None];
             let before = send.key.as_ref().map(|_| None);
             let judgment = send.write(true).judge(before.into_iter().chain(in_the_way).collect());
-            assert!(matches!(judgment, Ok(Some(Outcome::GroupExists))), "{:?}", send.key);
+            assert!(matches!(judgment, Ok(Some(Outcome::GroupChanged))), "{:?}", send.key);
         }
     }
 
@@ -670,7 +776,7 @@ mod tests {
     fn inbox_rows_decide_nothing() {
         let send = Send::new(None);
         let write = send.write(true);
-        let (_, [inbox_row, _]) = write.opening.clone().unwrap();
+        let inbox_row = InboxRow::new(send.sender.uuid, write.group_uuid, &write.message, &send.receiver);
         assert!(matches!(write.judge(vec![None, None, None, None]), Ok(None)));
         assert!(matches!(write.judge(vec![None, None, Some(item(inbox_row)), None]), Ok(None)));
         assert!(matches!(write.judge(vec![]), Ok(None)));
@@ -682,8 +788,10 @@ mod tests {
             let (sender, text) = (user(1), "hello".parse().unwrap());
             NewMessage { sender, target, text, reply_to: None, idempotency_key: None }.request_hash()
         };
-        let to_handle =
-            |handle: &str| Target::User { handle: Some(handle.parse().unwrap()), receiver: user(2) };
+        let to_handle = |handle: &str| Target::User {
+            handle: Some(handle.parse().unwrap()),
+            receiver: Receiver::of_everyone(user(2)),
+        };
         let group_uuid = Uuid::from_u128(4);
         assert_eq!(hash(to_handle("@Scarlett")), RequestHash::new("handle", "scarlett", "hello", None));
         assert_eq!(
@@ -691,7 +799,7 @@ mod tests {
             RequestHash::new("group", &group_uuid.to_string(), "hello", None)
         );
         // A user and a group may have the same UUID.
-        let receiver = User { uuid: group_uuid, ..user(2) };
+        let receiver = Receiver::of_everyone(User { uuid: group_uuid, ..user(2) });
         assert_eq!(
             hash(Target::User { handle: None, receiver }),
             RequestHash::new("user", &group_uuid.to_string(), "hello", None)

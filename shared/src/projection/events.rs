@@ -83,12 +83,15 @@ pub enum AppendError {
 
 impl GroupChanges {
     /// The changes that the log of a member needs: all messages, the member's own markers and settings, and the markers
-    /// that the other member lets the member know (I20).
+    /// that the other member lets the member know (I20). If the member has not accepted the group (`is_request`), only
+    /// deletions of messages: a device may have kept the text.
     #[must_use]
-    pub fn logged_for(&self, member: Uuid) -> Vec<LoggedChange> {
+    pub fn logged_for(&self, member: Uuid, is_request: bool) -> Vec<LoggedChange> {
         let group_uuid = self.group_uuid;
-        let created = self.created.iter().map(|row| LoggedChange::Message { group_uuid, message_sk: row.sk });
-        let changed = self.changed.iter().map(|row| LoggedChange::MessageChanged {
+        let created = self.created.iter().filter(|_| !is_request);
+        let created = created.map(|row| LoggedChange::Message { group_uuid, message_sk: row.sk });
+        let changed = self.changed.iter().filter(|row| !is_request || row.deleted_at.is_some());
+        let changed = changed.map(|row| LoggedChange::MessageChanged {
             group_uuid,
             message_sk: row.sk,
             version: row.version,

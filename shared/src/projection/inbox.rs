@@ -16,8 +16,8 @@ use crate::{
     message_group::Inbox,
     sort_key::SortKey,
     table::{
-        Condition, InboxRow, Item, Key, MemberStateRow, Membership, MessageRow, Partition, Row, Transaction,
-        WriteError, sort_key,
+        Condition, InboxRow, Item, Key, MemberStateRow, Membership, MessageRow, Row, Transaction, WriteError,
+        sort_key,
     },
     warm_up::{self, Failure},
 };
@@ -189,9 +189,10 @@ impl Inbox {
         let membership = &rows.membership;
         let mut hints = newest_by_partition(rows.hints.iter().cloned());
         let moves = membership.members.keys().map(|member| {
-            let hint = hints.remove(&Partition::Inbox(*member).to_string());
-            let created_sk = membership.created_sk;
-            RowMove { inbox: self, changes, member: *member, created_sk }.execute(hint)
+            // A row leaves the requests for ever, so a row of the inbox is the newer one.
+            let mut partitions = membership.partitions_of_row(*member).into_iter().rev();
+            let hint = partitions.find_map(|partition| hints.remove(&partition.to_string()));
+            RowMove { inbox: self, changes, member: *member, membership }.execute(hint)
         });
         let moves = moves.collect::<Vec<_>>();
         // Waits for all moves: a failure for one member must not stop the others.
@@ -224,7 +225,7 @@ struct RowMove<'a> {
     inbox: &'a Inbox,
     changes: &'a GroupChanges,
     member: Uuid,
-    created_sk: SortKey,
+    membership: &'a Membership,
 }
 
 impl RowMove<'_> {
@@ -279,7 +280,7 @@ impl RowMove<'_> {
     }
 
     /// Replaces the stored row `item`, which parses to `row`, by `joined`: in place, or by a delete and a put at another
-    /// position. Keeps attributes of later versions.
+    /// key. Keeps attributes of later versions.
     ///
     /// The write requires that the stored row has these attributes and no other that a join writes. `item` may be from
     /// the index, which lags: without the condition, the write could revert a concurrent change. The condition also
@@ -294,23 +295,26 @@ impl RowMove<'_> {
         new.retain(|name, _| !InboxRow::JOINED.contains(&&**name));
         new.extend(to_item(joined).map_err(|error| WriteError::Permanent(error.into()))?);
         let table = &self.inbox.table;
-        if joined.sk == row.sk {
+        if (&joined.pk, joined.sk) == (&row.pk, row.sk) {
             return table.put_item(new, unchanged).await;
         }
         Transaction::new(table).delete(item, unchanged)?.put_item(new, Condition::absent())?.commit().await
     }
 
-    /// Searches for the member's row from the position `from` upwards. Rows only move upwards, so the search finds a
-    /// row that moves meanwhile. A downward search could miss it.
+    /// Searches for the member's row from the position `from` upwards, first among the requests if it may be there. Rows
+    /// only move upwards, and from the requests to the inbox, so the search finds a row that moves meanwhile.
     async fn locate(&self, from: &str) -> Result<Option<Item>, MoveError> {
-        let group_uuid = self.changes.group_uuid;
-        let rows = self.inbox.table.inbox_rows_of_group(self.member, group_uuid, from).await?;
-        Ok(rows.into_iter().max_by(|a, b| sort_key(a).cmp(&sort_key(b))))
+        let mut found = None;
+        for partition in self.membership.partitions_of_row(self.member) {
+            let rows = self.inbox.table.inbox_rows_of_group(partition, self.changes.group_uuid, from).await?;
+            found = rows.into_iter().max_by(|a, b| sort_key(a).cmp(&sort_key(b))).or(found);
+        }
+        Ok(found)
     }
 
     /// Searches for the member's row from its first position upwards.
     async fn locate_from_the_beginning(&self) -> Result<Item, MoveError> {
-        let row = self.locate(&self.created_sk.to_string()).await?;
+        let row = self.locate(&self.membership.created_sk.to_string()).await?;
         row.ok_or(MoveError::NoInboxRow { member: self.member })
     }
 }

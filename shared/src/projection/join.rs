@@ -42,6 +42,8 @@ impl InboxRow {
         self.muted_until = state.muted_until;
         self.hidden_sk = state.hidden_sk;
         self.cleared_sk = state.cleared_sk;
+        self.request = state.request;
+        self.pk = Self::partition(state.sk, self.request).to_string();
         self.own_sk = self.own_sk.filter(|own| state.floor_sk.is_none_or(|floor| *own > floor));
         self.shorten();
     }

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 
-use super::{Key, MemberStateRow, MessageRow, Table, Update, WriteError, from_item};
+use super::{Condition, Key, MemberStateRow, MessageRow, Table, Update, WriteError, from_item};
 use crate::{
     backoff::Backoff,
     error::{Dependency, Error},
@@ -86,12 +86,23 @@ impl Table {
 }
 
 /// The condition that a row is still at this version, behind the placeholder `:version`, or absent.
-pub(crate) const fn condition_of(version: Option<u64>) -> &'static str {
+const fn condition_of(version: Option<u64>) -> &'static str {
     match version {
         None => "attribute_not_exists(pk)",
         // The key alone would create a row in place of a removed one.
         Some(1) => "attribute_exists(pk) AND (attribute_not_exists(version) OR version = :version)",
         Some(_) => "version = :version",
+    }
+}
+
+/// Requires this version, or no row, for a write that sets the version `:next`.
+pub(crate) fn at_version(version: Option<u64>) -> Condition {
+    let number = |number: u64| AttributeValue::N(number.to_string());
+    let condition =
+        Condition::new(condition_of(version)).value(":next", number(version.unwrap_or_default() + 1));
+    match version {
+        Some(version) => condition.value(":version", number(version)),
+        None => condition,
     }
 }
 

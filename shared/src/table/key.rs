@@ -14,6 +14,8 @@ pub enum RowKind {
     Message,
     /// A group in a member's inbox.
     Inbox,
+    /// A group that a member was asked to join and has not accepted.
+    Request,
     /// The members of a group.
     Membership,
     /// What a member has read of a group.
@@ -38,9 +40,10 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Message,
         Self::Inbox,
+        Self::Request,
         Self::Membership,
         Self::MemberState,
         Self::Idempotency,
@@ -59,6 +62,7 @@ impl RowKind {
         match self {
             Self::Message => "MSG",
             Self::Inbox => "GRP",
+            Self::Request => "REQ",
             Self::Membership => "MEM",
             Self::MemberState => "MBR",
             Self::Idempotency => "IDEM",
@@ -94,7 +98,7 @@ impl RowKind {
     /// Returns `true` if rows of the kind have `message_group_uuid`, the index's partition key.
     #[must_use]
     pub const fn is_in_index(self) -> bool {
-        matches!(self, Self::Inbox)
+        matches!(self, Self::Inbox | Self::Request)
     }
 
     /// Returns `true` if rows of the kind have `expires_at`, in seconds since 1970. DynamoDB may delete expired rows. The
@@ -119,6 +123,7 @@ impl RowKind {
         match self {
             Self::Message
             | Self::Inbox
+            | Self::Request
             | Self::Membership
             | Self::MemberState
             | Self::Idempotency
@@ -141,6 +146,8 @@ pub enum Partition {
     Messages(Uuid),
     /// The inbox of a user.
     Inbox(Uuid),
+    /// The groups that a user has not accepted.
+    Requests(Uuid),
     /// The states of a group's members.
     MemberStates(Uuid),
     /// The event log of a user.
@@ -156,6 +163,7 @@ impl fmt::Display for Partition {
         let (kind, uuid) = match self {
             Self::Messages(group_uuid) => (RowKind::Message, group_uuid),
             Self::Inbox(user_uuid) => (RowKind::Inbox, user_uuid),
+            Self::Requests(user_uuid) => (RowKind::Request, user_uuid),
             Self::MemberStates(group_uuid) => (RowKind::MemberState, group_uuid),
             Self::EventLog(user_uuid) => (RowKind::EventLog, user_uuid),
             Self::Connections(user_uuid) => (RowKind::Connection, user_uuid),
@@ -178,6 +186,13 @@ pub enum Key {
     /// An inbox row.
     Inbox {
         /// The inbox's owner.
+        user_uuid: Uuid,
+        /// The sort key of the group's newest message.
+        sk: SortKey,
+    },
+    /// An inbox row of a group that the owner has not accepted.
+    Request {
+        /// The owner.
         user_uuid: Uuid,
         /// The sort key of the group's newest message.
         sk: SortKey,
@@ -238,6 +253,7 @@ impl Key {
         match self {
             Self::Message { .. } => RowKind::Message,
             Self::Inbox { .. } => RowKind::Inbox,
+            Self::Request { .. } => RowKind::Request,
             Self::Membership(_) => RowKind::Membership,
             Self::MemberState { .. } => RowKind::MemberState,
             Self::Idempotency { .. } => RowKind::Idempotency,
@@ -258,6 +274,7 @@ impl Key {
         match self {
             Self::Message { group_uuid, .. } => Partition::Messages(*group_uuid).to_string(),
             Self::Inbox { user_uuid, .. } => Partition::Inbox(*user_uuid).to_string(),
+            Self::Request { user_uuid, .. } => Partition::Requests(*user_uuid).to_string(),
             Self::MemberState { group_uuid, .. } => Partition::MemberStates(*group_uuid).to_string(),
             Self::EventLog { user_uuid, .. } => Partition::EventLog(*user_uuid).to_string(),
             Self::Connection { user_uuid, .. } => Partition::Connections(*user_uuid).to_string(),
@@ -276,7 +293,7 @@ impl Key {
     #[must_use]
     pub fn sk(&self) -> String {
         match self {
-            Self::Message { sk, .. } | Self::Inbox { sk, .. } => sk.to_string(),
+            Self::Message { sk, .. } | Self::Inbox { sk, .. } | Self::Request { sk, .. } => sk.to_string(),
             Self::MemberState { user_uuid, .. } => user_uuid.to_string(),
             Self::EventLog { number, .. } => number.to_string(),
             Self::Connection { device_uuid, .. } => device_uuid.to_string(),
@@ -293,6 +310,7 @@ impl Key {
         let key = match RowKind::of_partition(pk)? {
             RowKind::Message => Self::Message { group_uuid: id.parse().ok()?, sk: sk.parse().ok()? },
             RowKind::Inbox => Self::Inbox { user_uuid: id.parse().ok()?, sk: sk.parse().ok()? },
+            RowKind::Request => Self::Request { user_uuid: id.parse().ok()?, sk: sk.parse().ok()? },
             RowKind::Membership => Self::Membership(id.parse().ok()?),
             RowKind::MemberState => {
                 Self::MemberState { group_uuid: id.parse().ok()?, user_uuid: sk.parse().ok()? }
@@ -337,6 +355,7 @@ mod tests {
         vec![
             Key::Message { group_uuid: uuid, sk },
             Key::Inbox { user_uuid: uuid, sk },
+            Key::Request { user_uuid: uuid, sk },
             Key::Membership(uuid),
             Key::MemberState { group_uuid: uuid, user_uuid: Uuid::from_u128(0xb) },
             Key::Idempotency { user_uuid: uuid, key: client_key.parse().unwrap() },
@@ -361,6 +380,8 @@ mod tests {
 MSG#00000000-0000-0000-0000-00000000000a | 2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-00000000000a | MSG#* | \
 in index: false, expires: false
 GRP#00000000-0000-0000-0000-00000000000a | 2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-00000000000a | GRP#* | \
+in index: true, expires: false
+REQ#00000000-0000-0000-0000-00000000000a | 2026-11-22T09:30:00.123456Z#0195b5a0-0000-7000-8000-00000000000a | REQ#* | \
 in index: true, expires: false
 MEM#00000000-0000-0000-0000-00000000000a | MEM | MEM#* | in index: false, expires: false
 MBR#00000000-0000-0000-0000-00000000000a | 00000000-0000-0000-0000-00000000000b | MBR#* | in index: false, \

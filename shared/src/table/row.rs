@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{Key, Reactions, RowKind};
+use super::{Key, Partition, Reactions, RowKind};
 use crate::{
     event_log::LogNumber,
     idempotency::{IdempotencyKey, RequestHash},
@@ -21,7 +21,7 @@ use crate::{
 pub enum Row {
     /// A message.
     Message(MessageRow),
-    /// A group in a member's inbox.
+    /// A group in a member's inbox, or among the member's requests.
     Inbox(InboxRow),
     /// The members of a group.
     Membership(Membership),
@@ -83,7 +83,7 @@ impl Row {
         }
         let row = match kind {
             RowKind::Message => Self::Message(attributes(item)?),
-            RowKind::Inbox => Self::Inbox(attributes(item)?),
+            RowKind::Inbox | RowKind::Request => Self::Inbox(attributes(item)?),
             RowKind::Membership => Self::Membership(attributes(item)?),
             RowKind::MemberState => Self::MemberState(attributes(item)?),
             RowKind::Idempotency => Self::Idempotency(attributes(item)?),
@@ -99,6 +99,7 @@ impl Row {
         let consistent = match (&row, &key) {
             (Self::Message(row), Key::Message { sk, .. }) => row.message_uuid == sk.message_uuid,
             (Self::Membership(row), Key::Membership(group_uuid)) => row.group_uuid == *group_uuid,
+            (Self::Inbox(row), key) => row.request.is_some() == matches!(key, Key::Request { .. }),
             _ => true,
         };
         if consistent { Ok(row) } else { Err(InvalidRow::Identity) }
@@ -193,7 +194,28 @@ impl MessageRow {
     }
 }
 
-/// A group in a member's inbox, at the position of the group's newest message.
+/// The answer of a member to the request of a stranger. Without one, the member has accepted the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestState {
+    /// The member has not answered.
+    Pending,
+    /// The member has declined, and may still accept.
+    Declined,
+}
+
+impl RequestState {
+    /// The name in rows and answers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Declined => "declined",
+        }
+    }
+}
+
+/// A group in a member's inbox, or among the member's requests, at the position of the group's newest message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InboxRow {
     /// The partition key of the member.
@@ -249,11 +271,14 @@ pub struct InboxRow {
     /// The owner is shown no message up to here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cleared_sk: Option<SortKey>,
+    /// The owner has not accepted the group. The row is among the requests, otherwise in the inbox.
+    #[serde(rename = "request_state", default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestState>,
 }
 
 impl InboxRow {
     /// The attributes that a [join](crate::projection) writes, except the key and the text. Absent ones have defaults.
-    pub const JOINED: [&str; 12] = [
+    pub const JOINED: [&str; 13] = [
         "version",
         "edited_at",
         "deleted_at",
@@ -266,6 +291,7 @@ impl InboxRow {
         "muted_until",
         "hidden_sk",
         "cleared_sk",
+        "request_state",
     ];
 
     /// Creates the row of `owner` for a new group with `other`, which `message` opens.
@@ -292,13 +318,30 @@ impl InboxRow {
             muted_until: None,
             hidden_sk: None,
             cleared_sk: None,
+            request: None,
         }
     }
 
-    /// Returns `true` if the owner's lists leave out the row.
+    /// Returns the row of a member whom a stranger asks with the first message. `state` is the member's.
+    #[must_use]
+    pub fn requested(self, state: &MemberStateRow) -> Self {
+        let pk = Self::partition(state.sk, state.request).to_string();
+        Self { pk, request: state.request, state_version: state.version, ..self }
+    }
+
+    /// The partition of a member's row.
+    #[must_use]
+    pub const fn partition(owner: Uuid, request: Option<RequestState>) -> Partition {
+        match request {
+            Some(_) => Partition::Requests(owner),
+            None => Partition::Inbox(owner),
+        }
+    }
+
+    /// Returns `true` if the owner's list of groups leaves out the row.
     #[must_use]
     pub fn is_left_out(&self) -> bool {
-        self.blocked || self.hidden_sk >= Some(self.sk)
+        self.blocked || self.request.is_some() || self.hidden_sk >= Some(self.sk)
     }
 }
 
@@ -377,7 +420,10 @@ pub struct MemberStateRow {
     /// The last message that the member has cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cleared_sk: Option<SortKey>,
-    /// The time of the last change of these four.
+    /// The member has not accepted the group.
+    #[serde(rename = "request_state", default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestState>,
+    /// The time of the last change of these five.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings_at: Option<Timestamp>,
     /// The version that wrote it.
@@ -421,8 +467,21 @@ impl MemberStateRow {
             muted_until: None,
             hidden_sk: None,
             cleared_sk: None,
+            request: None,
             settings_at: None,
             settings_version: None,
+        }
+    }
+
+    /// Creates the state of a member whom a stranger asks with the first message.
+    #[must_use]
+    pub fn requested(group_uuid: Uuid, user_uuid: Uuid, now: Timestamp) -> Self {
+        Self {
+            version: first_version(),
+            request: Some(RequestState::Pending),
+            settings_at: Some(now),
+            settings_version: Some(first_version()),
+            ..Self::new(group_uuid, user_uuid)
         }
     }
 }
@@ -443,6 +502,12 @@ pub struct Membership {
     /// The members who block the other one. While there are any, nothing is sent.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty", with = "serde_dynamo::string_set")]
     pub blocked_by: BTreeSet<Uuid>,
+    /// The member whom a stranger asked with the first message. Stays when the member accepts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_to: Option<Uuid>,
+    /// That member's answer, unless the member has accepted.
+    #[serde(rename = "request_state", default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestState>,
 }
 
 /// The names of a member when the group was opened.
@@ -469,7 +534,27 @@ impl Membership {
             created_sk,
             members: members.into(),
             blocked_by: BTreeSet::new(),
+            request_to: None,
+            request: None,
         }
+    }
+
+    /// The partitions in which a member's row can be, in the order in which a search must read them: a row moves only
+    /// from the requests to the inbox.
+    #[must_use]
+    pub fn partitions_of_row(&self, member: Uuid) -> Vec<Partition> {
+        let mut partitions = Vec::with_capacity(2);
+        if self.request_to == Some(member) {
+            partitions.push(Partition::Requests(member));
+        }
+        partitions.push(Partition::Inbox(member));
+        partitions
+    }
+
+    /// The state of a member's request. `None` if the member has accepted the group.
+    #[must_use]
+    pub fn request_of(&self, member: Uuid) -> Option<RequestState> {
+        self.request.filter(|_| self.request_to == Some(member))
     }
 
     /// Returns the other member, or the member itself if there is no other.

@@ -25,6 +25,12 @@ impl Condition {
         Self::new("attribute_not_exists(pk)")
     }
 
+    /// Is false, whether a row has the key or not.
+    #[must_use]
+    pub fn never() -> Self {
+        Self::new("attribute_exists(pk) AND attribute_not_exists(pk)")
+    }
+
     /// Requires that a row has the key.
     #[must_use]
     pub fn exists() -> Self {

@@ -1,5 +1,7 @@
 //! A user's own profile and settings.
 
+use std::str::FromStr;
+
 use serde::Serialize;
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
@@ -15,12 +17,62 @@ pub struct Me {
     pub user: User,
     /// Tells the other member of a conversation what the user has read. Takes effect only if both have it on.
     pub read_receipts: bool,
+    /// Who may open a conversation with the user.
+    pub messages_from: MessagesFrom,
+}
+
+/// Who may open a conversation with a user. Conversations that the user has accepted are not affected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessagesFrom {
+    /// Everyone.
+    #[default]
+    Everyone,
+    /// Everyone, with one message until the user accepts.
+    Requests,
+    /// Nobody.
+    Nobody,
+}
+
+/// The text names no such setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not everyone, requests or nobody")]
+pub struct InvalidMessagesFrom;
+
+impl MessagesFrom {
+    /// All settings.
+    pub const ALL: [Self; 3] = [Self::Everyone, Self::Requests, Self::Nobody];
+
+    /// The name in requests, answers and the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Everyone => "everyone",
+            Self::Requests => "requests",
+            Self::Nobody => "nobody",
+        }
+    }
+
+    /// Parses the column `messages_from`.
+    pub(super) fn from_row(row: &Row) -> Result<Self, Error> {
+        let name: &str = row.try_get("messages_from").map_err(Error::internal)?;
+        name.parse().map_err(|error: InvalidMessagesFrom| Error::internal(error))
+    }
+}
+
+impl FromStr for MessagesFrom {
+    type Err = InvalidMessagesFrom;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|setting| setting.name() == text).ok_or(InvalidMessagesFrom)
+    }
 }
 
 impl Me {
-    fn from_row(row: &Row) -> Result<Self, Error> {
+    /// Parses a row with the columns of a [`User`] and of the settings.
+    pub fn from_row(row: &Row) -> Result<Self, Error> {
         let read_receipts = row.try_get("read_receipts").map_err(Error::internal)?;
-        Ok(Self { user: User::from_row(row)?, read_receipts })
+        Ok(Self { user: User::from_row(row)?, read_receipts, messages_from: MessagesFrom::from_row(row)? })
     }
 }
 
@@ -32,7 +84,7 @@ impl Users {
         self.caller(subject, &rows)
     }
 
-    /// Changes the caller's display name and read receipts, and returns the caller. `None` leaves a value as it is.
+    /// Changes the caller's display name and settings, and returns the caller. `None` leaves a value as it is.
     /// Fails with [`Error::UserNotProvisioned`] if no row has the subject.
     ///
     /// Other functions' caches show the old name for up to a minute.
@@ -41,13 +93,16 @@ impl Users {
         subject: &Subject,
         display_name: Option<&DisplayName>,
         read_receipts: Option<bool>,
+        messages_from: Option<MessagesFrom>,
     ) -> Result<Me, Error> {
         let statement = include_str!("../../../sql/users/update.sql");
         let display_name = display_name.map(DisplayName::as_str);
+        let messages_from = messages_from.map(MessagesFrom::name);
         let parameters = [
             (&subject.as_str() as _, Type::TEXT),
             (&display_name as _, Type::TEXT),
             (&read_receipts as _, Type::BOOL),
+            (&messages_from as _, Type::TEXT),
         ];
         let rows = self.postgres.query(statement, &parameters).await?;
         self.caller(subject, &rows)

@@ -12,7 +12,7 @@ use cruddur::{
     message_group::uuid_of_pair,
     random::Random,
     table::{Key, Partition, RowKind},
-    user::User,
+    user::{Receiver, User},
 };
 use serde_json::{Value, json};
 use testing::invariants;
@@ -328,7 +328,10 @@ async fn a_pair_that_already_uses_the_new_system_has_one_conversation() {
     let old_table = OldTable::with_users(2).await;
     let [a, b] = [&old_table.users[0], &old_table.users[1]];
     let send = async |from: &User, to: &User, text: &str| {
-        let target = Target::User { handle: Some(to.handle.parse().unwrap()), receiver: to.clone() };
+        let target = Target::User {
+            handle: Some(to.handle.parse().unwrap()),
+            receiver: Receiver::of_everyone(to.clone()),
+        };
         let new = NewMessage {
             sender: from.clone(),
             target,

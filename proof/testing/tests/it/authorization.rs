@@ -72,7 +72,9 @@ impl<'a> Cell<'a> {
             | Expected::Lines { .. }
             | Expected::Reported
             | Expected::Refused(422, _) => true,
-            Expected::Refused(_, codes) => matches!(codes[..], ["message_not_yours" | "message_not_found"]),
+            Expected::Refused(_, codes) => {
+                matches!(codes[..], ["message_not_yours" | "message_not_found" | "request_accepted"])
+            }
             _ => false,
         };
         if !is_of_members {
@@ -161,7 +163,8 @@ impl<'a> Cell<'a> {
             (Wanted::Inbox { .. } | Wanted::Unread, Some(caller)) => {
                 let own = self.scene.messages.iter().filter(|message| message.is_of(caller));
                 let groups = own.map(|message| Partition::Messages(message.group).to_string());
-                groups.chain([Partition::Inbox(caller.uuid).to_string()]).collect()
+                let inboxes = [Partition::Requests(caller.uuid), Partition::Inbox(caller.uuid)];
+                groups.chain(inboxes.map(|partition| partition.to_string())).collect()
             }
             (Wanted::Group(group) | Wanted::Marked(group), Some(caller)) => {
                 let mut allowed = Vec::from(partitions_of_group(*group));
@@ -171,6 +174,8 @@ impl<'a> Cell<'a> {
                 }
                 allowed
             }
+            (Wanted::Requests, Some(caller)) => vec![Partition::Requests(caller.uuid).to_string()],
+            (Wanted::Answered { group, .. }, Some(_)) => vec![Key::Membership(*group).pk()],
             (Wanted::ExportedGroups, Some(caller)) => {
                 let own = self.scene.messages.iter().filter(|message| message.is_of(caller));
                 let groups = own.flat_map(|message| {

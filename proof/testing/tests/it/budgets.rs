@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use cruddur::{
+    message::send::{NewMessage, Target},
     message_group::REFUSAL_STEP,
     table::{Partition, RowKind},
-    user::User,
+    user::{Receiver, User, settings::MessagesFrom},
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -160,8 +161,9 @@ async fn an_exported_group_costs_four_reads_and_a_hundred_of_its_messages_eleven
         units.push(world.emulator.take_calls().iter().map(|call| call.units().0).sum::<f64>());
         path = answer.next_page().map(str::to_owned);
     }
-    // The blocks; the inbox and the group with many messages; those; the last one; the inbox and nine groups.
-    assert_eq!(units, [1.0, 1.0 + 13.0, 11.0, 2.0, 1.0 + 9.0 * 4.0]);
+    // The blocks; the requests, the inbox and the group with many messages; those; the last one; the inbox and nine
+    // groups.
+    assert_eq!(units, [1.0, 2.0 + 13.0, 11.0, 2.0, 1.0 + 9.0 * 4.0]);
 }
 
 #[tokio::test]
@@ -700,4 +702,85 @@ async fn a_block_costs_three_reads_and_three_rows_in_a_transaction() {
     the same: 3 RRU, 6 + 0 WRU, 3 round trips
     end: 3 RRU, 6 + 0 WRU, 3 round trips
     ");
+}
+
+#[tokio::test]
+async fn a_request_costs_two_write_units_more_than_another_first_message() {
+    let world = World::new().await;
+    let (alice, bob, group) = world.pair().await;
+    let requests = json!({"messages_from": "requests"});
+    world.ask(&bob, Method::PATCH, "/api/me", &requests).await.ok();
+    world.get(&alice, "/api/me").await.ok();
+    let mut costs = Vec::new();
+    let to_bob = json!({"handle": bob.user.handle, "message": "hello"});
+    let (sent, cost) = cost_after_sql(&world, world.post(&alice, &to_bob)).await;
+    sent.ok();
+    costs.push(brief("request", &cost));
+    let (refused, cost) = cost_after_sql(&world, world.post(&alice, &to_bob)).await;
+    assert_eq!(refused.status, 403);
+    costs.push(brief("second message", &cost));
+    world.deliver_all().await;
+    let path = format!("/api/message_requests/{group}");
+    for (what, method) in [("decline", Method::DELETE), ("accept", Method::PUT), ("the same", Method::PUT)] {
+        let (answer, cost) = cost_after_sql(&world, world.ask(&bob, method, &path, &Value::Null)).await;
+        assert_eq!(answer.status, 204, "{what}");
+        costs.push(brief(what, &cost));
+    }
+    let event = change_of(&world, &Partition::MemberStates(group).to_string());
+    let (_, cost_of_move) = self::cost(&world, world.deliver(&event)).await;
+    costs.push(brief("move", &cost_of_move));
+    // Another one, which is answered.
+    let (carol, dave, _) = world.pair().await;
+    world.ask(&dave, Method::PATCH, "/api/me", &requests).await.ok();
+    world.send(&carol, &dave, "hello").await;
+    let to_carol = json!({"handle": carol.user.handle, "message": "hello"});
+    let (sent, cost) = cost_after_sql(&world, world.post(&dave, &to_carol)).await;
+    sent.ok();
+    costs.push(brief("answer", &cost));
+    insta::assert_snapshot!(costs.join("\n"), @"
+    request: 2 RRU, 14 + 2 WRU, 2 round trips
+    second message: 2 RRU, 0 + 0 WRU, 1 round trips
+    decline: 2 RRU, 4 + 0 WRU, 3 round trips
+    accept: 2 RRU, 4 + 0 WRU, 3 round trips
+    the same: 1 RRU, 0 + 0 WRU, 1 round trips
+    move: 3.5 RRU, 5 + 2 WRU, 3 round trips
+    answer: 3 RRU, 6 + 0 WRU, 3 round trips
+    ");
+}
+
+#[tokio::test]
+async fn requests_of_strangers_cost_an_inbox_nothing() {
+    let world = World::new().await;
+    let (alice, bob, _) = world.pair().await;
+    world.send(&alice, &bob, "hello").await;
+    world.deliver_all().await;
+    world.ask(&bob, Method::PATCH, "/api/me", &json!({"messages_from": "requests"})).await.ok();
+    world.get(&bob, "/api/message_groups").await.ok();
+    let before = cost(&world, world.get(&bob, "/api/message_groups")).await;
+    let unread = world.get(&bob, "/api/unread").await.body;
+    let table = world.table();
+    let strangers = (0..1_000).map(|_| User {
+        uuid: world.parts.random.uuid_v7(world.parts.clock.now()),
+        handle: "stranger".to_owned(),
+        display_name: "A stranger".to_owned(),
+    });
+    let messages =
+        cruddur::message::Messages::new(table, world.parts.clock.clone(), world.parts.random.clone(), None);
+    for sender in strangers {
+        let receiver = Receiver { user: bob.user.clone(), messages_from: MessagesFrom::Requests };
+        let target = Target::User { receiver, handle: None };
+        let text = "hello".parse().unwrap();
+        messages
+            .send(NewMessage { sender, target, text, reply_to: None, idempotency_key: None })
+            .await
+            .unwrap();
+    }
+    let after = cost(&world, world.get(&bob, "/api/message_groups")).await;
+    assert_eq!((after.0.body, after.1), (before.0.body, before.1));
+    assert_eq!(world.get(&bob, "/api/unread").await.body, unread);
+    // Looks up the names.
+    world.get(&bob, "/api/message_requests").await.ok();
+    let (requests, of_requests) = cost(&world, world.get(&bob, "/api/message_requests")).await;
+    assert_eq!(requests.ok().as_array().unwrap().len(), 20);
+    assert_eq!((of_requests.reads, of_requests.round_trips), (2.0, 1));
 }

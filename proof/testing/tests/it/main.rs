@@ -29,6 +29,7 @@ mod post_confirmation;
 mod postgres;
 mod relay;
 mod reports;
+mod requests;
 mod retries;
 mod sample_events;
 mod search_users;

@@ -12,6 +12,7 @@ use cruddur::{
     message_group::Inbox,
     projection::inbox::GroupChanges,
     table::{Key, MessageRow, Table},
+    user::Receiver,
 };
 use testing::{World, world::TABLE};
 
@@ -24,7 +25,10 @@ async fn every_kind_of_call_is_counted() {
     let (clock, random) = (&world.parts.clock, &world.parts.random);
     let _ = world.emulator.take_calls();
 
-    let to_bob = Target::User { handle: Some(bob.user.handle.parse().unwrap()), receiver: bob.user.clone() };
+    let to_bob = Target::User {
+        handle: Some(bob.user.handle.parse().unwrap()),
+        receiver: Receiver::of_everyone(bob.user.clone()),
+    };
     for target in [to_bob, Target::Group(group_uuid)] {
         let text = "hello".parse().unwrap();
         let new =

@@ -8,7 +8,7 @@ use std::{
 
 use axum::body::Body;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use cruddur::config::EditWindow;
+use cruddur::{config::EditWindow, message_group::uuid_of_pair};
 use http::{Method, Request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -38,10 +38,12 @@ const UNBLOCK: (&str, &str) = ("/api/blocks/{user_uuid}", "delete");
 const LIST_BLOCKS: (&str, &str) = ("/api/blocks", "get");
 const UPDATE_GROUP: (&str, &str) = ("/api/message_groups/{message_group_uuid}", "patch");
 const REPORT: (&str, &str) = ("/api/reports", "post");
-
 const EXPORT_ME: (&str, &str) = ("/api/me/export", "get");
+const LIST_REQUESTS: (&str, &str) = ("/api/message_requests", "get");
+const ACCEPT: (&str, &str) = ("/api/message_requests/{message_group_uuid}", "put");
+const DECLINE: (&str, &str) = ("/api/message_requests/{message_group_uuid}", "delete");
 
-const OPERATIONS: [(&str, &str); 22] = [
+const OPERATIONS: [(&str, &str); 25] = [
     LIST_GROUPS,
     LIST_MESSAGES,
     CREATE,
@@ -64,6 +66,9 @@ const OPERATIONS: [(&str, &str); 22] = [
     UPDATE_GROUP,
     REPORT,
     EXPORT_ME,
+    LIST_REQUESTS,
+    ACCEPT,
+    DECLINE,
 ];
 
 /// The API description.
@@ -281,6 +286,46 @@ fn blocks(
     requests
 }
 
+/// A request, and its answers.
+fn message_requests(
+    group: &str,
+    me: &TestUser,
+    stranger: &TestUser,
+    ghost: &TestUser,
+) -> Vec<((&'static str, &'static str), Request<Body>)> {
+    let mine = Some(&*me.token);
+    let ask_requests = |body: &Value| (UPDATE_ME, ask(("/api/me", UPDATE_ME.1), mine, body));
+    let mut requests = vec![
+        ask_requests(&json!({"messages_from": "friends"})),
+        ask_requests(&json!({"messages_from": "requests"})),
+    ];
+    let body = json!({"user_uuid": me.user.uuid, "message": "hello"}).to_string();
+    for _ in 0..2 {
+        requests.push((CREATE, post(Some(&stranger.token), None, body.clone())));
+    }
+    let mut add = |operation: (&'static str, &'static str), path: &str, token: Option<&str>| {
+        requests.push((operation, ask((path, operation.1), token, &Value::Null)));
+    };
+    let of_stranger = uuid_of_pair(me.user.uuid, stranger.user.uuid).to_string();
+    for token in [None, Some(&*ghost.token), mine] {
+        add(LIST_REQUESTS, "/api/message_requests", token);
+        for operation in [DECLINE, ACCEPT] {
+            add(operation, &format!("/api/message_requests/{of_stranger}"), token);
+        }
+        add(SHOW_GROUP, &format!("/api/message_groups/{of_stranger}"), token);
+    }
+    for query in ["limit=0", "cursor=x", "limit=0&cursor=x"] {
+        add(LIST_REQUESTS, &format!("/api/message_requests?{query}"), mine);
+    }
+    let nowhere = "0195b5a0-0000-7000-8000-0000000000ff";
+    for uuid in ["x", nowhere, group] {
+        for operation in [DECLINE, ACCEPT] {
+            add(operation, &format!("/api/message_requests/{uuid}"), mine);
+        }
+    }
+    requests
+}
+
 /// Settings of a group, and reports of a message in it.
 fn settings_and_reports(
     group: &str,
@@ -422,7 +467,7 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
     world.send(&alice, &bob, "three").await;
     world.send(&bob, &alice, "four").await;
     world.deliver_all().await;
-    let ghost = world.unprovisioned_user();
+    let (stranger, ghost) = (world.user("stranger").await, world.unprovisioned_user());
     let group = group.to_string();
     let messages = world.get(&alice, &format!("/api/messages/{group}")).await.ok();
     let places = || [0, 2, 3].map(|index: usize| Place::of(&messages[index]));
@@ -441,11 +486,13 @@ async fn every_answer_is_described_and_every_description_is_an_answer() {
         let [place, ..] = places();
         let settings = settings_and_reports(&group, &place, &alice, &ghost);
         let blocks = blocks(&group, &alice, &bob, &ghost);
+        let message_requests = message_requests(&group, &alice, &stranger, &ghost);
         requests(&start, &group, &alice, &bob.user.handle, &ghost)
             .into_iter()
             .chain(changes)
             .chain(settings)
             .chain(blocks)
+            .chain(message_requests)
     };
     for (operation, request) in all() {
         hold(operation, &world.request(request).await);

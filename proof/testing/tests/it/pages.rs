@@ -9,7 +9,7 @@ use cruddur::{
     sort_key::SortKey,
     table::{MessageRow, Partition},
     timestamp::Timestamp,
-    user::User,
+    user::{Receiver, User},
 };
 use serde_json::{Map, Value, json};
 use testing::{TestUser, World, world::TABLE};
@@ -42,7 +42,10 @@ async fn open_groups(world: &World, user: &TestUser, count: usize) -> Vec<String
         let receiver = User { uuid, handle: "r".to_owned(), display_name: "R".to_owned() };
         let new = NewMessage {
             sender: user.user.clone(),
-            target: Target::User { handle: Some("r".parse().unwrap()), receiver },
+            target: Target::User {
+                handle: Some("r".parse().unwrap()),
+                receiver: Receiver::of_everyone(receiver),
+            },
             text: "hello".parse().unwrap(),
             reply_to: None,
             idempotency_key: None,

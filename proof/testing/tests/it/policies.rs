@@ -54,7 +54,7 @@ struct Scenario {
 }
 
 /// Every path of a function through the table.
-const SCENARIOS: [Scenario; 39] = [
+const SCENARIOS: [Scenario; 49] = [
     Scenario { function: "list-message-groups", name: "an inbox", act: |trial| inbox(trial).boxed_local() },
     Scenario { function: "list-messages", name: "a conversation", act: |trial| page(trial).boxed_local() },
     Scenario {
@@ -108,6 +108,31 @@ const SCENARIOS: [Scenario; 39] = [
         act: |trial| message_too_many(trial).boxed_local(),
     },
     Scenario { function: "create-message", name: "an answer", act: |trial| answer(trial).boxed_local() },
+    Scenario {
+        function: "create-message",
+        name: "a request to a stranger",
+        act: |trial| request_to_stranger(trial).boxed_local(),
+    },
+    Scenario {
+        function: "create-message",
+        name: "a message that accepts a request",
+        act: |trial| accepting_message(trial).boxed_local(),
+    },
+    Scenario {
+        function: "list-message-requests",
+        name: "requests",
+        act: |trial| requests(trial).boxed_local(),
+    },
+    Scenario {
+        function: "answer-message-request",
+        name: "an acceptance",
+        act: |trial| answered(trial, Method::PUT).boxed_local(),
+    },
+    Scenario {
+        function: "answer-message-request",
+        name: "a refusal",
+        act: |trial| answered(trial, Method::DELETE).boxed_local(),
+    },
     Scenario { function: "change-message", name: "an edit", act: |trial| edit(trial).boxed_local() },
     Scenario {
         function: "change-message",
@@ -143,6 +168,7 @@ const SCENARIOS: [Scenario; 39] = [
         name: "conversations",
         act: |trial| export(trial, Some("group")).boxed_local(),
     },
+    Scenario { function: "export-me", name: "requests", act: |trial| exported_requests(trial).boxed_local() },
     Scenario { function: "mark-read", name: "a mark as read", act: |trial| mark_read(trial).boxed_local() },
     Scenario {
         function: "mark-read",
@@ -154,6 +180,16 @@ const SCENARIOS: [Scenario; 39] = [
         function: "show-message-group",
         name: "a group that the index does not show",
         act: |trial| unindexed_group(trial).boxed_local(),
+    },
+    Scenario {
+        function: "show-message-group",
+        name: "a request",
+        act: |trial| shown_request(trial, true).boxed_local(),
+    },
+    Scenario {
+        function: "show-message-group",
+        name: "a request that the index does not show",
+        act: |trial| shown_request(trial, false).boxed_local(),
     },
     Scenario {
         function: "count-unread",
@@ -180,6 +216,16 @@ const SCENARIOS: [Scenario; 39] = [
         function: "stream-handler",
         name: "a log with no current row",
         act: |trial| append_after_a_long_time(trial).boxed_local(),
+    },
+    Scenario {
+        function: "stream-handler",
+        name: "an edited request",
+        act: |trial| changed_request(trial, false, true).boxed_local(),
+    },
+    Scenario {
+        function: "stream-handler",
+        name: "an accepted request that the index does not show",
+        act: |trial| changed_request(trial, true, false).boxed_local(),
     },
     Scenario { function: "stream-handler", name: "a push", act: |trial| push(trial).boxed_local() },
     Scenario {
@@ -400,6 +446,79 @@ async fn export(trial: &Trial, place: Option<&str>) -> String {
     let path = format!("/api/me/export{}", cursor.unwrap_or_default());
     let answer = trial.world.get(&alice, &path).await;
     if answer.status == 200 { format!("lines: {}", answer.body.lines().count()) } else { seen(&answer) }
+}
+
+/// Two users, of whom the second takes only requests.
+async fn stranger_and_receiver(world: &World) -> (TestUser, TestUser, Uuid) {
+    let (alice, bob, group_uuid) = world.pair().await;
+    world.ask(&bob, Method::PATCH, "/api/me", &json!({"messages_from": "requests"})).await.ok();
+    (alice, bob, group_uuid)
+}
+
+/// The same with a request.
+async fn requested(world: &World) -> (TestUser, TestUser, Uuid) {
+    let (alice, bob, group_uuid) = stranger_and_receiver(world).await;
+    world.send(&alice, &bob, "do you know me?").await;
+    (alice, bob, group_uuid)
+}
+
+async fn request_to_stranger(trial: &Trial) -> String {
+    let (alice, bob, _) = stranger_and_receiver(&trial.world).await;
+    trial.begin();
+    seen(&trial.world.post(&alice, &to_user(&bob)).await)
+}
+
+async fn accepting_message(trial: &Trial) -> String {
+    let (alice, bob, _) = requested(&trial.world).await;
+    trial.begin();
+    seen(&trial.world.post(&bob, &to_user(&alice)).await)
+}
+
+async fn requests(trial: &Trial) -> String {
+    let (_, bob, _) = requested(&trial.world).await;
+    trial.begin();
+    seen(&trial.world.get(&bob, "/api/message_requests").await)
+}
+
+async fn answered(trial: &Trial, method: Method) -> String {
+    let (_, bob, group_uuid) = requested(&trial.world).await;
+    changed(trial, method, &format!("/api/message_requests/{group_uuid}"), &bob, String::new()).await
+}
+
+async fn exported_requests(trial: &Trial) -> String {
+    let (_, bob, _) = requested(&trial.world).await;
+    trial.begin();
+    let cursor = BASE64_URL_SAFE_NO_PAD.encode("request");
+    let answer = trial.world.get(&bob, &format!("/api/me/export?cursor={cursor}")).await;
+    if answer.status == 200 { format!("lines: {}", answer.body.lines().count()) } else { seen(&answer) }
+}
+
+async fn shown_request(trial: &Trial, is_in_index: bool) -> String {
+    let (_, bob, group_uuid) = requested(&trial.world).await;
+    if !is_in_index {
+        show_in_index(&trial.world, vec![]);
+    }
+    trial.begin();
+    seen(&trial.world.get(&bob, &format!("/api/message_groups/{group_uuid}")).await)
+}
+
+async fn changed_request(trial: &Trial, accepts: bool, is_in_index: bool) -> String {
+    let world = &trial.world;
+    let (alice, bob, group_uuid) = requested(world).await;
+    if accepts {
+        let path = format!("/api/message_requests/{group_uuid}");
+        world.ask(&bob, Method::PUT, &path, &Value::Null).await;
+    } else {
+        let message = &world.get(&alice, &format!("/api/messages/{group_uuid}")).await.ok()[0];
+        let path = format!("/api/messages/{group_uuid}/{}", message["uuid"].as_str().unwrap());
+        let body = json!({"message": "hello again", "created_at": message["created_at"]});
+        world.ask(&alice, Method::PUT, &path, &body).await.ok();
+    }
+    if !is_in_index {
+        show_in_index(world, vec![]);
+    }
+    trial.begin();
+    moved(world).await
 }
 
 async fn settings(trial: &Trial) -> String {
@@ -713,15 +832,17 @@ fn each_function_may_do_this_and_nothing_else() {
     let table =
         template().functions.iter().map(|(function, policy)| format!("{function}:{}\n", allowed(policy)));
     assert_snapshot!(table.collect::<String>(), @"
+    answer-message-request: GetItem of MEM MBR; UpdateItem of MEM MBR;
     block-user: GetItem of MEM MBR BLOCK; UpdateItem of MEM MBR BLOCK; ConditionCheckItem of MEM;
     change-message: GetItem of MSG MEM; UpdateItem of MSG;
     count-unread: Query of MSG GRP;
-    create-message: GetItem of MSG MEM IDEM; Query of MSG; PutItem of MSG GRP MEM IDEM; UpdateItem of RATE; ConditionCheckItem of MSG BLOCK;
+    create-message: GetItem of MSG MEM MBR IDEM; Query of MSG; PutItem of MSG GRP REQ MEM MBR IDEM; UpdateItem of MEM MBR RATE; ConditionCheckItem of MSG BLOCK;
     create-report: GetItem of MEM; Query of MSG;
-    export-me: GetItem of MEM MBR; BatchGetItem of MSG; Query of MSG GRP MBR BLOCK;
+    export-me: GetItem of MEM MBR; BatchGetItem of MSG; Query of MSG GRP REQ MBR BLOCK;
     list-blocks: Query of BLOCK;
     list-events: GetItem of LOG; Query of LOG; PutItem of LOG;
     list-message-groups: Query of MSG GRP;
+    list-message-requests: Query of REQ;
     list-messages: GetItem of MEM MBR; BatchGetItem of MSG; Query of MSG;
     mark-read: GetItem of MEM MBR; Query of MSG; UpdateItem of MBR;
     open-connection: Query of CONN; PutItem of CONN; DeleteItem of CONN;
@@ -729,9 +850,9 @@ fn each_function_may_do_this_and_nothing_else() {
     react-to-message: GetItem of MSG MEM; UpdateItem of MSG;
     search-users:
     show-me:
-    show-message-group: GetItem of GRP MEM; Query of MSG GRP MBR; Query of the index;
+    show-message-group: GetItem of GRP REQ MEM; Query of MSG GRP REQ MBR; Query of the index;
     show-user:
-    stream-handler: GetItem of MEM LOG; Query of GRP LOG CONN; PutItem of GRP LOG; DeleteItem of GRP CONN; Query of the index;
+    stream-handler: GetItem of MEM LOG; Query of GRP REQ LOG CONN; PutItem of GRP REQ LOG; DeleteItem of GRP REQ CONN; Query of the index;
     update-me:
     update-message-group: GetItem of MEM MBR; Query of MSG; UpdateItem of MBR;
     ");

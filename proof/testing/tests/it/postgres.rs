@@ -80,16 +80,8 @@ const STATEMENTS: [(&str, &[Type], Columns); 25] = [
         &[Type::UUID_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY],
         &[("made", Type::INT8), ("were_there", Type::INT8)],
     ),
-    (
-        "create_message_users",
-        &[Type::TEXT, Type::TEXT],
-        &[("kind", Type::TEXT), ("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT)],
-    ),
-    (
-        "create_message_users_by_uuid",
-        &[Type::TEXT, Type::UUID],
-        &[("kind", Type::TEXT), ("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT)],
-    ),
+    ("create_message_users", &[Type::TEXT, Type::TEXT], &MESSAGE_USERS),
+    ("create_message_users_by_uuid", &[Type::TEXT, Type::UUID], &MESSAGE_USERS),
     ("end_sessions", &[], &[("pg_terminate_backend", Type::BOOL)]),
     ("from_cognito_user_id", &[Type::TEXT], &USER),
     ("list", &[], &USER),
@@ -128,16 +120,25 @@ const STATEMENTS: [(&str, &[Type], Columns); 25] = [
         &[Type::INT8],
         &[("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT), ("total", Type::INT8)],
     ),
-    ("update", &[Type::TEXT, Type::TEXT, Type::BOOL], &ME),
+    ("update", &[Type::TEXT, Type::TEXT, Type::BOOL, Type::TEXT], &ME),
     ("uuid_from_cognito_user_id", &[Type::TEXT], &[("uuid", Type::UUID)]),
     ("with_uuids", &[Type::UUID_ARRAY], &USER),
 ];
 
-const ME: [(&str, Type); 4] = [
+const ME: [(&str, Type); 5] = [
     ("uuid", Type::UUID),
     ("handle", Type::TEXT),
     ("display_name", Type::TEXT),
     ("read_receipts", Type::BOOL),
+    ("messages_from", Type::TEXT),
+];
+
+const MESSAGE_USERS: [(&str, Type); 5] = [
+    ("kind", Type::TEXT),
+    ("uuid", Type::UUID),
+    ("handle", Type::TEXT),
+    ("display_name", Type::TEXT),
+    ("messages_from", Type::TEXT),
 ];
 
 const USER: [(&str, Type); 3] = [("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT)];

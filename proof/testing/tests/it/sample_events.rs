@@ -14,6 +14,7 @@ use cruddur::{
         send::{NewMessage, Target},
     },
     table::{Partition, RowKind},
+    user::Receiver,
 };
 use local::{
     deployment::{FUNCTIONS, WEBSOCKET_CONNECT},
@@ -81,8 +82,10 @@ async fn world() -> World {
         (&andrew, &sunyoung, "2026-01-05T09:01:00Z"),
         (&andrew, &bayko, "2026-01-05T09:02:00Z"),
     ] {
-        let target =
-            Target::User { handle: Some(receiver.handle.parse().unwrap()), receiver: receiver.clone() };
+        let target = Target::User {
+            handle: Some(receiver.handle.parse().unwrap()),
+            receiver: Receiver::of_everyone(receiver.clone()),
+        };
         let text = "hello".parse().unwrap();
         let new = NewMessage { sender: sender.clone(), target, text, reply_to: None, idempotency_key: None };
         let clock = Clock::from_fn(move || time.parse().unwrap());

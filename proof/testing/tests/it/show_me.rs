@@ -10,7 +10,7 @@ async fn callers_see_their_own_uuid_and_names() {
     insta::assert_debug_snapshot!(world.get(&sunyoung, "/api/me").await, @r#"
     200
     content-type: application/json
-    {"uuid":"0195b5a0-0000-7000-8000-000000000001","handle":"sunyoung","display_name":"Sunyoung Lee","read_receipts":true}
+    {"uuid":"0195b5a0-0000-7000-8000-000000000001","handle":"sunyoung","display_name":"Sunyoung Lee","read_receipts":true,"messages_from":"everyone"}
     "#);
     assert!(world.emulator.take_calls().is_empty());
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use cruddur::{
     auth::Subject,
     error::{Dependency, Error},
-    user::{Handle, MessageUsers, ShowsUser, User, Users},
+    user::{Handle, MessageUsers, Receiver, ShowsUser, User, Users},
 };
 use http::StatusCode;
 use serde_json::json;
@@ -92,7 +92,7 @@ async fn a_suspended_user_is_unknown_as_a_caller_and_known_to_others() {
         users.uuid_of(subject).await.map(drop),
         users.sender(subject).await.map(drop),
         users.me(subject).await.map(drop),
-        users.update(subject, None, Some(false)).await.map(drop),
+        users.update(subject, None, Some(false), None).await.map(drop),
         users.sender_and_receiver(subject, &handle).await.map(drop),
         users.sender_and_receiver_by_uuid(subject, uuid).await.map(drop),
     ] {
@@ -353,7 +353,8 @@ async fn a_known_uuid_is_no_name() {
 async fn a_receiver_is_never_cached() {
     let stand = Stand::new("receiver").await;
     let handle: Handle = "@Receiver".parse().unwrap();
-    let to_oneself = |user: User| MessageUsers { sender: user.clone(), receiver: Some(user) };
+    let to_oneself =
+        |user: User| MessageUsers { sender: user.clone(), receiver: Some(Receiver::of_everyone(user)) };
     let users = stand.users.sender_and_receiver(&stand.subject, &handle).await.unwrap();
     assert_eq!(users, to_oneself(stand.user.clone()));
     assert_eq!(stand.asked(), 1);

@@ -44,6 +44,7 @@ impl Object {
         | Wanted::ToGroup { group, .. }
         | Wanted::Group(group)
         | Wanted::Marked(group)
+        | Wanted::Answered { group, .. }
         | Wanted::Edited { message: MessageOf { group, .. }, .. }
         | Wanted::Reacted(MessageOf { group, .. })
         | Wanted::Reported(MessageOf { group, .. })) = &self.wanted
@@ -86,6 +87,7 @@ pub(super) fn objects(scene: &Scene) -> Vec<Object> {
         marks(scene),
         reports(scene),
         settings(scene),
+        requests(scene),
         edits(scene),
         reactions(scene),
     ]
@@ -559,6 +561,32 @@ fn settings(scene: &Scene) -> Vec<Object> {
         patch("a malformed time", &foreign, &json!({"muted_until": "later"}), broken("muted_until_invalid")),
         patch("nothing cleared", &foreign, &json!({"cleared": false}), broken("cleared_invalid")),
         patch("an array", &foreign, &json!([]), Wanted::Broken(400, vec!["body_invalid"])),
+    ]);
+    rows
+}
+
+fn requests(scene: &Scene) -> Vec<Object> {
+    let list = |name, query: &str, wanted| {
+        get("GET requests", name, format!("/api/message_requests{query}"), wanted)
+    };
+    let answer = |name, method, group: &str, wanted| {
+        let path = format!("/api/message_requests/{group}");
+        request("answer", name, (method, path), &Value::Null, wanted)
+    };
+    let mut rows = vec![];
+    for (name, group) in three_groups(scene) {
+        let uuid = group.to_string();
+        rows.extend([
+            answer(name, "PUT", &uuid, Wanted::Answered { group, accepts: true }),
+            answer(name, "DELETE", &uuid, Wanted::Answered { group, accepts: false }),
+        ]);
+    }
+    rows.extend([
+        answer("a malformed uuid", "PUT", "x", broken("message_group_uuid_invalid")),
+        answer("a malformed uuid", "DELETE", "x", broken("message_group_uuid_invalid")),
+        list("all", "", Wanted::Requests),
+        list("a malformed limit", "?limit=0", broken("limit_invalid")),
+        pretend(scene, list("the stranger in headers", "", Wanted::Requests)),
     ]);
     rows
 }

@@ -34,6 +34,10 @@ pub(super) enum Wanted {
     Group(Uuid),
     /// Marks messages of a group as read or unread, or changes the caller's settings of the group.
     Marked(Uuid),
+    /// The requests to the caller, of which there are none.
+    Requests,
+    /// Accepts a group that has no request, or declines it.
+    Answered { group: Uuid, accepts: bool },
     /// Changes the text of a message, or deletes it.
     Edited { message: MessageOf, text: Option<String> },
     /// Adds a reaction to a message, or removes it.
@@ -131,23 +135,17 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
             let key = Key::MemberState { group_uuid: *group, user_uuid: caller.uuid };
             Expected::Changed { body: None, keys: vec![key] }
         }
+        Wanted::Answered { group, accepts: true } if is_member(scene, caller, *group) => {
+            Expected::Changed { body: None, keys: vec![] }
+        }
+        Wanted::Answered { group, .. } if is_member(scene, caller, *group) => {
+            Expected::Refused(409, vec!["request_accepted"])
+        }
         Wanted::Edited { message: MessageOf { group, message }, .. }
         | Wanted::Reacted(MessageOf { group, message })
             if is_member(scene, caller, *group) =>
         {
-            let Some(message) = message else { return Expected::Refused(404, vec!["message_not_found"]) };
-            let is_own = message.sender == *caller;
-            if !is_own && matches!(wanted, Wanted::Edited { .. }) {
-                return Expected::Refused(403, vec!["message_not_yours"]);
-            }
-            let body = match wanted {
-                Wanted::Edited { text: Some(text), .. } => {
-                    Some(json!({"uuid": message.uuid, "message": text, "version": 2}))
-                }
-                _ => None,
-            };
-            let key = Key::Message { group_uuid: *group, sk: message.sort_key().parse().unwrap() };
-            Expected::Changed { body, keys: vec![key] }
+            changed(caller, *group, message.as_ref(), wanted)
         }
         Wanted::Reported(MessageOf { group, message }) if is_member(scene, caller, *group) => {
             if message.is_some() {
@@ -156,9 +154,11 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
                 Expected::Refused(404, vec!["message_not_found"])
             }
         }
-        Wanted::Marked(_) | Wanted::Edited { .. } | Wanted::Reacted(_) | Wanted::Reported(_) => {
-            Expected::Refused(404, vec!["message_group_not_found"])
-        }
+        Wanted::Marked(_)
+        | Wanted::Answered { .. }
+        | Wanted::Edited { .. }
+        | Wanted::Reacted(_)
+        | Wanted::Reported(_) => Expected::Refused(404, vec!["message_group_not_found"]),
         Wanted::Blocked(None) => Expected::Refused(404, vec!["user_not_found"]),
         Wanted::Blocked(Some(user)) if user == caller => Expected::Refused(422, vec!["user_is_caller"]),
         Wanted::Blocked(Some(user)) => {
@@ -170,7 +170,7 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
             ];
             Expected::Changed { body: None, keys }
         }
-        Wanted::Blocks => Expected::List { items: vec![], next: None },
+        Wanted::Requests | Wanted::Blocks => Expected::List { items: vec![], next: None },
         Wanted::Events { after, limit } => events(scene, caller, *after, *limit),
         Wanted::Inbox { limit, before } => inbox(scene, caller, *limit, before.as_deref()),
         Wanted::Messages { group, limit, before } => {
@@ -196,10 +196,27 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
     }
 }
 
+/// The edit, deletion or reaction of a member.
+fn changed(caller: &User, group: Uuid, message: Option<&SentMessage>, wanted: &Wanted) -> Expected {
+    let Some(message) = message else { return Expected::Refused(404, vec!["message_not_found"]) };
+    let is_own = message.sender == *caller;
+    if !is_own && matches!(wanted, Wanted::Edited { .. }) {
+        return Expected::Refused(403, vec!["message_not_yours"]);
+    }
+    let body = match wanted {
+        Wanted::Edited { text: Some(text), .. } => {
+            Some(json!({"uuid": message.uuid, "message": text, "version": 2}))
+        }
+        _ => None,
+    };
+    let key = Key::Message { group_uuid: group, sk: message.sort_key().parse().unwrap() };
+    Expected::Changed { body, keys: vec![key] }
+}
+
 fn export(scene: &Scene, caller: &User, wanted: &Wanted) -> Expected {
     match wanted {
         Wanted::ExportedUsers => {
-            Expected::Lines { lines: vec![json!({"me": me(caller)})], next: Some("group".to_owned()) }
+            Expected::Lines { lines: vec![json!({"me": me(caller)})], next: Some("request".to_owned()) }
         }
         Wanted::ExportedGroups => {
             let Expected::List { mut items, .. } = inbox(scene, caller, 100, None) else { unreachable!() };
@@ -225,6 +242,7 @@ fn export(scene: &Scene, caller: &User, wanted: &Wanted) -> Expected {
 fn me(caller: &User) -> Value {
     let mut me = shown(caller);
     me["read_receipts"] = json!(true);
+    me["messages_from"] = json!("everyone");
     me
 }
 

@@ -1,0 +1,69 @@
+//! `GET /api/message_requests`: the message groups that the caller has neither accepted nor declined, newest first.
+
+#![warn(missing_docs)]
+
+use cruddur::{
+    auth::Verifier,
+    clock::Clock,
+    config::{ConfigError, Lookup},
+    dynamodb::CallLimits,
+    error::Error,
+    invocation,
+    message_group::Inbox,
+    request::{Violations, page_request},
+    respond, start,
+    user::Users,
+    warm_up::{Failure, failures},
+};
+use lambda_http::{Body, Request, RequestExt as _, Response};
+
+/// The route, as API Gateway names it.
+pub const ROUTE: &str = "GET /api/message_requests";
+
+/// The function's clients.
+#[derive(Debug)]
+pub struct App {
+    /// Verifies the caller's token.
+    pub verifier: Verifier,
+    /// Looks up the caller and current names.
+    pub users: Users,
+    /// Lists requests.
+    pub inbox: Inbox,
+}
+
+impl start::App for App {
+    fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        Ok(Self {
+            verifier: Verifier::from_lookup(lookup, Clock::system())?,
+            users: Users::from_lookup(lookup)?,
+            inbox: Inbox::from_lookup(lookup, CallLimits::READ)?,
+        })
+    }
+
+    async fn connect(&self) -> Vec<Failure> {
+        let (keys, users, table) =
+            tokio::join!(self.verifier.warm_up(), self.users.warm_up(), self.inbox.warm_up_requests());
+        failures([keys, users, table])
+    }
+}
+
+/// Answers a request.
+pub async fn handler(app: &App, request: Request) -> Response<Body> {
+    respond::answer(ROUTE, serve(app, &request)).await
+}
+
+async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
+    let subject = app.verifier.authenticate(request.headers()).await?;
+
+    let mut violations = Violations::new();
+    let Some(page) = page_request(request, &mut violations) else {
+        return Err(violations.into_error());
+    };
+
+    // The UUID comes only from the token, so a caller cannot read another user's requests.
+    let caller = app.users.uuid_of(&subject).await?;
+    invocation::user(caller);
+    let mut requests = app.inbox.list_requests(caller, page).await?;
+    app.users.refresh_names(&mut requests.items).await;
+    respond::page(&requests.items, request.raw_http_path(), page.limit, requests.next)
+}
