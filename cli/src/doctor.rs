@@ -38,6 +38,7 @@ mod membership;
 mod messages;
 mod repair;
 mod report;
+mod requests;
 mod rows;
 mod scan;
 mod states;

@@ -33,6 +33,8 @@ pub enum Kind {
     BlockMalformed,
     /// A block that membership or member state do not show, or show although it has ended.
     BlockDiffers,
+    /// A request whose answer is another in the member's state than in the membership.
+    RequestDiffers,
     /// An inbox row with a malformed key or attribute.
     InboxRowMalformed,
     /// Messages without a membership.
@@ -101,7 +103,8 @@ impl Kind {
             | Self::ReactionOfStranger
             | Self::MemberStateOfStranger
             | Self::MarkerAhead
-            | Self::BlockDiffers => 2,
+            | Self::BlockDiffers
+            | Self::RequestDiffers => 2,
             Self::InboxRowMissing | Self::InboxRowAtNoMessage | Self::InboxRowBehind => 3,
             Self::InboxOtherDiffers
             | Self::InboxTextDiffers

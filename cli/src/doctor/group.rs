@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use cruddur::table::{Condition, Item, Key, Member, Membership, Partition, Transaction};
+use cruddur::table::{Condition, Item, Key, Member, Membership, Transaction};
 use uuid::Uuid;
 
 use super::{
@@ -49,6 +49,9 @@ impl Doctor {
         }
         let has_blocks = !membership.blocked_by.is_empty() || states.iter().any(|state| state.row.blocked);
         if has_blocks && !self.check_blocks(&membership, &states).await?.is_empty() {
+            return Ok(false);
+        }
+        if !self.check_requests(item, &membership, &states)?.is_empty() {
             return Ok(false);
         }
         let messages = Messages { any: true, newest, ..Messages::default() };
@@ -189,6 +192,7 @@ impl Doctor {
                 problems.extend(self.created_sk_problem(item, membership, &messages)?);
                 problems.extend(self.check_states(membership, &states, messages.newest.as_ref())?);
                 problems.extend(self.check_blocks(membership, &states).await?);
+                problems.extend(self.check_requests(item, membership, &states)?);
                 let inboxes = self.check_inboxes(item, membership, &rows, &states, &messages, ledger);
                 problems.extend(inboxes.await?);
             }
@@ -211,8 +215,7 @@ impl Doctor {
         owners.extend(membership.iter().flat_map(|membership| membership.members.keys()));
         let mut found = GroupRows::default();
         for owner in owners {
-            let pk = Partition::Inbox(owner).to_string();
-            let indexed = index.iter().filter(|item| text(item, "pk") == pk);
+            let indexed = index.iter().filter(|item| owner_of(item) == Some(owner));
             let first_indexed = indexed.map(|item| text(item, "sk")).min();
             let membership = membership.filter(|membership| membership.has(owner));
             let created_sk = membership.map(|membership| membership.created_sk.to_string());

@@ -6,7 +6,7 @@ use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::{
     message::text::preview,
-    table::{Condition, InboxRow, Item, Key, Membership, MessageRow, Transaction},
+    table::{Condition, HasKey as _, InboxRow, Item, Key, Membership, MessageRow, Transaction},
     user::User,
 };
 use uuid::Uuid;
@@ -44,7 +44,8 @@ impl Doctor {
         for member in membership.members.keys().copied() {
             let Some(other) = self.other_member(membership, member, ledger).await? else { continue };
             let mut own = rows.iter().filter(|row| row.owner == member).collect::<Vec<_>>();
-            own.sort_by_key(|row| row.row.sk);
+            // A row moves from the requests to the inbox, which therefore wins.
+            own.sort_by_key(|row| (row.row.sk, row.row.request.is_none()));
             let state = states.iter().find(|state| state.row.sk == member);
             let valid = own.iter().rev().find(|row| row.row.sk <= newest.sk);
             let Some(kept) = valid.or(own.last()).copied() else {
@@ -52,7 +53,7 @@ impl Doctor {
                 problems.push(self.missing_row(member, row)?);
                 continue;
             };
-            for second in own.iter().filter(|row| row.row.sk != kept.row.sk) {
+            for second in own.iter().filter(|row| row.item.key() != kept.item.key()) {
                 let delete = Transaction::new(&self.table)
                     .delete(&second.item, Condition::of_group(group))?
                     .check(&kept.item, Condition::of_group(group))?;

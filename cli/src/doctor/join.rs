@@ -3,7 +3,7 @@
 use anyhow::Result;
 use cruddur::{
     sort_key::SortKey,
-    table::{Condition, InboxRow, Key, MemberStateRow, MessageRow, ReadPosition, Transaction},
+    table::{Condition, InboxRow, Key, MemberStateRow, MessageRow, ReadPosition, RequestState, Transaction},
     timestamp::Timestamp,
     user::User,
 };
@@ -126,8 +126,13 @@ impl Doctor {
         new.extend(to_item(joined)?);
         let key = Key::MemberState { group_uuid, user_uuid: row.owner };
         let state_version = state.map_or(0, |state| state.version);
-        Ok(Transaction::new(&self.table)
-            .put_item(new, unchanged)?
+        let transaction = Transaction::new(&self.table);
+        let transaction = if joined.pk == row.row.pk {
+            transaction.put_item(new, unchanged)?
+        } else {
+            transaction.delete(&row.item, unchanged)?.put_item(new, Condition::absent())?
+        };
+        Ok(transaction
             .check(&Key::Message { group_uuid, sk: newest.sk }, write::at_version(newest.version))?
             .check(&key, write::at_version(state_version))?)
     }
@@ -180,12 +185,13 @@ fn are_equivalent(shown: &InboxRow, joined: &InboxRow, state: Option<&MemberStat
         && has_valid_read_sk
         && has_valid_floor_sk
         && settings(shown) == settings(joined)
+        && shown.pk == joined.pk
 }
 
-type Settings = (bool, Option<Timestamp>, Option<SortKey>, Option<SortKey>);
+type Settings = (bool, Option<Timestamp>, Option<SortKey>, Option<SortKey>, Option<RequestState>);
 
 fn settings(row: &InboxRow) -> Settings {
-    (row.blocked, row.muted_until, row.hidden_sk, row.cleared_sk)
+    (row.blocked, row.muted_until, row.hidden_sk, row.cleared_sk, row.request)
 }
 
 type Versions = (u64, Option<Timestamp>, Option<Timestamp>, bool, u64);
@@ -206,6 +212,8 @@ fn differences(shown: &InboxRow, joined: &InboxRow) -> String {
         ("muted_until", shown.muted_until != joined.muted_until),
         ("hidden_sk", shown.hidden_sk != joined.hidden_sk),
         ("cleared_sk", shown.cleared_sk != joined.cleared_sk),
+        ("request_state", shown.request != joined.request),
+        ("the partition", shown.pk != joined.pk),
     ];
     let different = compared.into_iter().filter_map(|(name, differs)| differs.then_some(name));
     let mut different = different.collect::<Vec<_>>();
@@ -251,6 +259,7 @@ mod tests {
             muted_until: Some(sk.created_at),
             hidden_sk: Some(sk),
             cleared_sk: Some(sk),
+            request: Some(RequestState::Pending),
         };
         let (read, mut full): (Item, Item) = (to_item(read).unwrap(), to_item(full).unwrap());
         full.retain(|name, _| !read.contains_key(name));

@@ -258,19 +258,23 @@ impl Doctor {
         Ok(events)
     }
 
-    /// The groups in the inbox of `user` with messages after `since`.
+    /// The groups of `user` with messages after `since`, in the inbox and among the requests.
     async fn groups_since(&self, user: Uuid, since: DateTime<Utc>) -> Result<BTreeSet<Uuid>> {
-        let (pk, from) = (Partition::Inbox(user).to_string(), Timestamp::new(since - SENDING).to_string());
-        let (mut groups, mut next) = (BTreeSet::new(), None);
-        loop {
-            let page = read::range_page(&self.table, &pk, &from, None, next).await?;
-            let rows = page.items.iter().filter_map(MemberRow::of);
-            groups.extend(rows.map(|row| row.row.message_group_uuid));
-            next = page.next;
-            if next.is_none() {
-                return Ok(groups);
+        let from = Timestamp::new(since - SENDING).to_string();
+        let mut groups = BTreeSet::new();
+        for partition in [Partition::Requests(user), Partition::Inbox(user)] {
+            let mut next = None;
+            loop {
+                let page = read::range_page(&self.table, &partition.to_string(), &from, None, next).await?;
+                let rows = page.items.iter().filter_map(MemberRow::of);
+                groups.extend(rows.map(|row| row.row.message_group_uuid));
+                next = page.next;
+                if next.is_none() {
+                    break;
+                }
             }
         }
+        Ok(groups)
     }
 
     /// Compares the messages and states of a group with its events in the log of `user`.
@@ -284,7 +288,7 @@ impl Doctor {
     ) -> Result<Comparison> {
         let mut compared = Comparison::default();
         if window.since.is_some() || !logged.messages.is_empty() || !logged.changed.is_empty() {
-            self.compare_messages(group, &logged, scope, window, &mut compared).await?;
+            self.compare_messages(user, group, &logged, scope, window, &mut compared).await?;
         }
         if window.since.is_some() || !logged.states.is_empty() {
             self.compare_states(user, group, &logged, window, &mut compared).await?;
@@ -294,6 +298,7 @@ impl Doctor {
 
     async fn compare_messages(
         &self,
+        user: Uuid,
         group: Uuid,
         logged: &GroupEvents,
         scope: Scope,
@@ -310,6 +315,7 @@ impl Doctor {
         });
         let from = only_logged.iter().min().map(SortKey::to_string).into_iter().chain(oldest).min();
         let (pk, from) = (Partition::Messages(group).to_string(), from.unwrap_or_default());
+        let request = self.request_to(user, group).await?;
         let (mut too_late, mut next) = (BTreeMap::new(), None);
         loop {
             let page = read::range_page(&self.table, &pk, &from, None, next).await?;
@@ -320,7 +326,7 @@ impl Doctor {
                     if versions.is_some_and(|versions| versions.greatest > row.version) {
                         too_late.insert(row.sk, row.version);
                     }
-                    let has_room = compared.missing.len() < MAX_MISSING;
+                    let has_room = compared.missing.len() < MAX_MISSING && request != Some(row.sk);
                     compared.missing.extend(logged.lacks(&row, group, window, now).filter(|_| has_room));
                 } else if let Shape::Flawed(Flaw { right: Some(right), .. }) = shape(item) {
                     // Counts as if it were at its right key, but is logged only when it is there.
@@ -344,6 +350,16 @@ impl Doctor {
             compared.wrong.push(Wrong::WithoutChange { messages: too_late, states: BTreeMap::new() });
         }
         Ok(())
+    }
+
+    /// The message with which a stranger asked `user`. It is in the log only if `user` accepted the group before the
+    /// stream handler read it.
+    async fn request_to(&self, user: Uuid, group: Uuid) -> Result<Option<SortKey>> {
+        let key = Key::Membership(group);
+        let item = read::row(&self.table, &key.pk(), &key.sk()).await?;
+        let membership = item.and_then(|item| rows::membership(&item, group).ok());
+        let request = membership.filter(|membership| membership.request_to == Some(user));
+        Ok(request.map(|membership| membership.created_sk))
     }
 
     async fn compare_states(
@@ -378,7 +394,7 @@ impl Doctor {
             let changed_at = state.read_at.max(state.settings_at);
             if !is_logged && changed_at.is_some_and(|at| window.has_change(at)) {
                 let changes = GroupChanges { group_uuid: group, states: vec![state], ..Default::default() };
-                compared.missing.extend(changes.logged_for(user));
+                compared.missing.extend(changes.logged_for(user, false));
             }
         }
         Ok(())

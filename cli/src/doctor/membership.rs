@@ -54,6 +54,21 @@ impl Doctor {
                 if !matches!(new.get("blocked_by"), Some(AttributeValue::Ss(_))) {
                     new.remove("blocked_by");
                 }
+                // A row among the requests tells who was asked. Without one, the group counts as accepted: then nobody
+                // misses its messages.
+                if rows::membership(&new, group).is_err() {
+                    let asked = rows.iter().find_map(|row| Some((row.owner, row.row.request?)));
+                    let asked = asked.filter(|(owner, _)| membership.has(*owner));
+                    for (name, value) in [
+                        ("request_to", asked.map(|(owner, _)| owner.to_string())),
+                        ("request_state", asked.map(|(_, state)| state.name().to_owned())),
+                    ] {
+                        match value {
+                            Some(value) => drop(new.insert(name.to_owned(), AttributeValue::S(value))),
+                            None => drop(new.remove(name)),
+                        }
+                    }
+                }
                 Some(Repair::Write(Transaction::new(&self.table).put_item(new, Condition::unchanged(old))?))
             }
         };
@@ -169,5 +184,5 @@ fn names_in(item: &Item, handle: &str, display_name: &str) -> Option<Member> {
 /// The owner in an inbox row of the index.
 pub(super) fn owner_of(item: &Item) -> Option<Uuid> {
     uuid(item, GROUP_UUID)?;
-    if RowKind::of(item)? == RowKind::Inbox { partition_id(item).parse().ok() } else { None }
+    if RowKind::of(item)?.is_in_index() { partition_id(item).parse().ok() } else { None }
 }

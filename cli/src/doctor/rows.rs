@@ -92,7 +92,7 @@ pub(super) fn shape(item: &Item) -> Shape {
         return derived(item, kind, key.as_ref());
     }
     // Malformed keys of messages and inbox rows are repaired.
-    if key.is_none() && !matches!(kind, RowKind::Message | RowKind::Inbox) {
+    if key.is_none() && !matches!(kind, RowKind::Message | RowKind::Inbox | RowKind::Request) {
         return Flaw::shape(Kind::UnknownRow, None, "malformed key for its kind");
     }
     if !kind.is_in_index() && item.contains_key(GROUP_UUID) {
@@ -102,7 +102,7 @@ pub(super) fn shape(item: &Item) -> Shape {
     }
     match (kind, key) {
         (RowKind::Message, _) => message(item, id),
-        (RowKind::Inbox, _) => inbox(item, id),
+        (RowKind::Inbox | RowKind::Request, _) => inbox(item, id),
         (RowKind::Membership, Some(Key::Membership(group))) => Shape::Membership(group),
         (RowKind::MemberState, Some(Key::MemberState { group_uuid, .. })) => match exactly(item) {
             Some(row) => Shape::MemberState(row, group_uuid),
@@ -230,8 +230,13 @@ pub(super) fn membership(item: &Item, group: Uuid) -> Result<Membership, &'stati
         return Err("it belongs to another group");
     }
     match membership.members.keys().collect::<Vec<_>>()[..] {
-        [a, b] if uuid_of_pair(*a, *b) == group => Ok(membership),
-        _ => Err("its members are not the group's pair"),
+        [a, b] if uuid_of_pair(*a, *b) == group => {}
+        _ => return Err("its members are not the group's pair"),
+    }
+    match membership.request_to {
+        Some(member) if !membership.has(member) => Err("its request is to a user who is not a member"),
+        None if membership.request.is_some() => Err("its request is to nobody"),
+        _ => Ok(membership),
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::Result;
 use cruddur::{
     event_log::RETENTION,
     message_group::uuid_of_pair,
-    table::{Item, Membership, Partition, ReadPosition, RowKind, sort_key},
+    table::{Item, Membership, ReadPosition, RowKind, sort_key},
     timestamp::Timestamp,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -20,6 +20,7 @@ use super::{
     Doctor, Mode,
     finding::{Finding, Kind, Status},
     ledger::Ledger,
+    membership::owner_of,
     messages::changed_at,
     repair::Problem,
     rows::{self, Shape, shape},
@@ -255,14 +256,12 @@ impl Doctor {
                 ledger.record(&attempted, Status::Repaired)?;
             }
             let (Some(item), Some(problem)) = (item, problem) else { return Ok(to_examine) };
-            let owner = (RowKind::of(&item) == Some(RowKind::Inbox))
-                .then(|| partition_id(&item).parse().ok())
-                .flatten();
+            let owner = owner_of(&item);
             to_examine = problem.finding.group.map(|group| (group, owner));
             // Repaired with its group, if it is found there: the membership may have to be derived from it.
             if problem.finding.kind == Kind::InboxRowMalformed
                 && let Some((group, Some(owner))) = to_examine
-                && text(&item, "pk") == Partition::Inbox(owner).to_string()
+                && partition_id(&item) == owner.to_string()
                 && text(&item, GROUP_UUID) == group.to_string()
             {
                 return Ok(Some((group, Some(owner))));

@@ -129,9 +129,14 @@ pub(crate) async fn index(table: &Table, group: Uuid) -> Result<Vec<Item>> {
     retry::read(|| table.group_index(group)).await
 }
 
-/// Reads a group's rows in a user's inbox consistently, starting at sort key `from`.
+/// Reads a group's rows among a user's requests and in the inbox consistently, starting at sort key `from`.
 pub(crate) async fn inbox_rows(table: &Table, user: Uuid, group: Uuid, from: &str) -> Result<Vec<Item>> {
-    retry::read(|| table.inbox_rows_of_group(user, group, from)).await
+    let mut rows = Vec::new();
+    // A row moves only from the requests to the inbox.
+    for partition in [Partition::Requests(user), Partition::Inbox(user)] {
+        rows.extend(retry::read(|| table.inbox_rows_of_group(partition, group, from)).await?);
+    }
+    Ok(rows)
 }
 
 /// Reads the memberships of `groups`. Eventually consistent.

@@ -14,6 +14,7 @@ mod lease;
 mod left;
 mod logs;
 mod many;
+mod requests;
 mod states;
 
 use std::collections::BTreeSet;

@@ -18,7 +18,7 @@ use cruddur::{
     message_group::uuid_of_pair,
     random::Random,
     table::{Key, RowKind},
-    user::User,
+    user::{Receiver, User},
 };
 use serde_json::{Value, json};
 use testing::{
@@ -111,8 +111,10 @@ impl Clinic {
         receiver: &User,
         text: &str,
     ) -> Result<Sent, cruddur::error::Error> {
-        let target =
-            Target::User { handle: Some(receiver.handle.parse().unwrap()), receiver: receiver.clone() };
+        let target = Target::User {
+            handle: Some(receiver.handle.parse().unwrap()),
+            receiver: Receiver::of_everyone(receiver.clone()),
+        };
         let (sender, text) = (sender.clone(), text.parse().unwrap());
         let new = NewMessage { sender, target, text, reply_to: None, idempotency_key: None };
         Ok(self.messages().send(new).await?.sent)
