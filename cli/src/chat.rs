@@ -17,6 +17,7 @@ pub use self::{
     change::{Delete, Edit, React, delete, edit, react},
     export::{Export, export},
     report::{Report, report},
+    requests::{Answer, Requests, accept, decline, requests},
     search::{Search, search},
     settings::{Clear, Hide, Mute, Unmute, clear, hide, mute, unmute},
 };
@@ -36,6 +37,7 @@ mod follow;
 mod post;
 mod refusal;
 mod report;
+mod requests;
 mod search;
 mod seen;
 mod settings;

@@ -36,10 +36,10 @@ use crate::{
 pub async fn run(cli: Cli) -> Result<Outcome> {
     let context = Context::new(cli.global);
     match cli.command {
-        Command::Ddb(command) => ddb::run(&context, command).await,
+        Command::Ddb(command) => Box::pin(ddb::run(&context, command)).await,
         Command::Db(command) => db::run(&context, command).await,
         Command::Reports(command) => reports::run(&context, command).await,
-        Command::Users(command) => users::run(&context, command).await,
+        Command::Users(command) => Box::pin(users::run(&context, command)).await,
         Command::Cognito(command) => cognito::run(&context, command).await,
         Command::Token(command) => chat::token(&context, &command).await,
         Command::Inbox(command) => chat::inbox(&context, &command).await,
@@ -52,6 +52,9 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::Block(command) => chat::block(&context, &command).await,
         Command::Unblock(command) => chat::unblock(&context, &command).await,
         Command::Blocks(command) => chat::blocks(&context, &command).await,
+        Command::Requests(command) => chat::requests(&context, &command).await,
+        Command::Accept(command) => chat::accept(&context, &command).await,
+        Command::Decline(command) => chat::decline(&context, &command).await,
         Command::Mute(command) => chat::mute(&context, &command).await,
         Command::Unmute(command) => chat::unmute(&context, &command).await,
         Command::Hide(command) => chat::hide(&context, &command).await,

@@ -58,6 +58,12 @@ pub enum Command {
     Unblock(chat::Block),
     /// Lists the users whom a user blocks, through the API
     Blocks(chat::Blocks),
+    /// Lists the requests to a user, through the API
+    Requests(chat::Requests),
+    /// Accepts a request, through the API
+    Accept(chat::Answer),
+    /// Declines a request, through the API
+    Decline(chat::Answer),
     /// Mutes a conversation for a user, through the API
     Mute(chat::Mute),
     /// Ends the mute of a conversation, through the API

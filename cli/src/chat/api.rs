@@ -413,6 +413,20 @@ impl Api {
         Ok(())
     }
 
+    /// Changes settings of the caller.
+    pub(super) async fn change_me(&mut self, settings: &Value) -> Result<(), ApiError> {
+        let url = self.join("/api/me")?;
+        self.send(|client| client.patch(url.clone()).json(settings)).await?;
+        Ok(())
+    }
+
+    /// Accepts or declines a request.
+    pub(super) async fn answer_request(&mut self, group_uuid: Uuid, method: Method) -> Result<(), ApiError> {
+        let url = self.join(&format!("/api/message_requests/{group_uuid}"))?;
+        self.send(|client| client.request(method.clone(), url.clone())).await?;
+        Ok(())
+    }
+
     /// Reports a message. Returns the report's UUID.
     pub(super) async fn report(
         &mut self,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::output::printable;
 
 /// The API's error codes, with descriptions.
-const DESCRIPTIONS: [(&str, &str); 38] = [
+const DESCRIPTIONS: [(&str, &str); 41] = [
     ("body_invalid", "the API can't read the request"),
     (
         "user_not_provisioned",
@@ -16,6 +16,8 @@ const DESCRIPTIONS: [(&str, &str); 38] = [
     ("message_not_found", "no such message in the conversation"),
     ("user_blocked", "you have blocked this user; `cruddur unblock` ends that"),
     ("message_not_accepted", "this user does not accept messages from you"),
+    ("request_pending", "this user has not answered your first message yet"),
+    ("request_accepted", "the conversation is accepted; `cruddur block` ends it"),
     ("message_not_yours", "only its sender can change a message"),
     ("edit_window_over", "the message is too old to be edited"),
     ("message_deleted", "the message is deleted"),
@@ -36,6 +38,7 @@ const DESCRIPTIONS: [(&str, &str); 38] = [
     ("message_uuid_invalid", "the message's UUID is malformed"),
     ("created_at_invalid", "the message's time is malformed"),
     ("reaction_invalid", "the reaction is not one emoji"),
+    ("messages_from_invalid", "who may write is one of everyone, requests and nobody"),
     ("prefix_invalid", "the text to search for does not have 1 to 64 characters"),
     ("reply_to_invalid", "the answered message is not in the conversation"),
     ("device_invalid", "the device's UUID is malformed"),
@@ -114,6 +117,7 @@ mod tests {
             DeviceInvalid,
             IdempotencyKeyInvalid,
             IdempotencyKeyReused,
+            MessagesFromInvalid,
             UserIsCaller,
             MutedUntilInvalid,
             ClearedInvalid,

@@ -274,6 +274,32 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     no user is blocked
     [0]
     ");
+    assert_snapshot!(run(&["requests", "--as", "andrew", "--take", "requests"]).await, @"
+    no requests
+    [0]
+    ");
+    assert!(run(&["send", "--as", "mock", "@andrew", "is this you?"]).await.contains("is this you?"));
+    assert_snapshot!(run(&["send", "--as", "mock", "@andrew", "hello?"]).await, @"
+    error: this user has not answered your first message yet
+    [1]
+    ");
+    assert!(run(&["requests", "--as", "andrew"]).await.contains("is this you?"));
+    assert_snapshot!(run(&["decline", "--as", "andrew", "@mock"]).await, @"
+    declined
+    [0]
+    ");
+    assert_snapshot!(run(&["send", "--as", "mock", "@andrew", "hello?"]).await, @"
+    error: this user does not accept messages from you
+    [1]
+    ");
+    assert_snapshot!(run(&["accept", "--as", "andrew", "@mock"]).await, @"
+    accepted
+    [0]
+    ");
+    assert_snapshot!(run(&["decline", "--as", "andrew", "@mock"]).await, @"
+    error: the conversation is accepted; `cruddur block` ends it
+    [1]
+    ");
     assert_snapshot!(run(&["mute", "--as", "mock", "@lore", "--hours", "8"]).await, @"
     muted
     [0]
