@@ -7,14 +7,20 @@ use std::{
 
 use checker::history::Moment;
 use chrono::TimeDelta;
-use cruddur::{message_group::uuid_of_pair, sort_key::SortKey, table::ReadPosition, timestamp::Timestamp};
+use cruddur::{
+    message_group::uuid_of_pair,
+    sort_key::SortKey,
+    table::{ReadPosition, RequestState},
+    timestamp::Timestamp,
+    user::settings::MessagesFrom,
+};
 use dynamodb_fake::FaultKind;
 use http::Request;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::people::{Answer, NOT_ACCEPTED, People, To, USER_BLOCKED};
+use crate::people::{Answer, NOT_ACCEPTED, People, REQUEST_ACCEPTED, REQUEST_PENDING, To, USER_BLOCKED};
 
 /// A request that changes a message or a marker. Repeated requests count as one.
 #[derive(Clone, Debug)]
@@ -58,6 +64,10 @@ pub(crate) enum Change {
     Unblock {
         other: Uuid,
     },
+    /// Accepts or declines a request.
+    Answer {
+        accepts: bool,
+    },
     Set(Setting),
 }
 
@@ -97,7 +107,7 @@ impl Change {
             | Self::React { message, .. }
             | Self::Unread { message } => Some(*message),
             Self::Read { message } => *message,
-            Self::Block { .. } | Self::Unblock { .. } | Self::Set(_) => None,
+            Self::Block { .. } | Self::Unblock { .. } | Self::Answer { .. } | Self::Set(_) => None,
         }
     }
 
@@ -114,6 +124,7 @@ impl Change {
             }
             Self::Read { .. } => format!("/api/message_groups/{group}/read"),
             Self::Block { other } | Self::Unblock { other } => format!("/api/blocks/{other}"),
+            Self::Answer { .. } => format!("/api/message_requests/{group}"),
             Self::Set(_) => format!("/api/message_groups/{group}"),
             Self::Unread { .. } => {
                 format!("/api/message_groups/{group}/read?message_uuid={uuid}&created_at={time}")
@@ -123,13 +134,16 @@ impl Change {
 
     fn method(&self) -> &'static str {
         match self {
-            Self::Edit { .. } | Self::React { adds: true, .. } | Self::Read { .. } | Self::Block { .. } => {
-                "PUT"
-            }
+            Self::Edit { .. }
+            | Self::React { adds: true, .. }
+            | Self::Read { .. }
+            | Self::Block { .. }
+            | Self::Answer { accepts: true } => "PUT",
             Self::Delete { .. }
             | Self::React { adds: false, .. }
             | Self::Unread { .. }
-            | Self::Unblock { .. } => "DELETE",
+            | Self::Unblock { .. }
+            | Self::Answer { accepts: false } => "DELETE",
             Self::Set(_) => "PATCH",
         }
     }
@@ -157,6 +171,12 @@ impl People {
         // Also before the first message.
         if self.dice.chance(0.04) {
             return self.block_for_a_while(me, self.other_than(me)).await;
+        }
+        if self.dice.chance(0.1)
+            && let Some(group) = self.a_request_to(me)
+        {
+            let accepts = self.dice.chance(0.5);
+            return self.change(me, group, Change::Answer { accepts }).await;
         }
         let Some((group, [a, b])) = self.a_group_of(me) else { return };
         let Some(message) = self.a_message_of(group) else { return };
@@ -256,8 +276,23 @@ impl People {
         }
     }
 
-    /// Returns `true` if `answer` is that to a refused message, and a member has asked for the block that it tells.
-    pub(crate) fn may_be_blocked(&self, me: usize, other: usize, answer: &str) -> bool {
+    /// Returns `true` if `answer` is that to a refused message, and a member has asked for the block that it tells, or
+    /// takes no messages of strangers.
+    pub(crate) fn may_be_refused(&self, me: usize, other: usize, answer: &str) -> bool {
+        let [my_uuid, uuid] = [me, other].map(|user| self.user(user).user.uuid);
+        let group = uuid_of_pair(my_uuid, uuid);
+        let has_declined = |request: &Requested| {
+            (request.me, request.group, &request.change) == (other, group, &Change::Answer { accepts: false })
+        };
+        match (answer, self.user(other).messages_from) {
+            (NOT_ACCEPTED, MessagesFrom::Nobody) | (REQUEST_PENDING, MessagesFrom::Requests) => return true,
+            (NOT_ACCEPTED, MessagesFrom::Requests)
+                if self.notes.lock().unwrap().changes.iter().any(has_declined) =>
+            {
+                return true;
+            }
+            _ => {}
+        }
         let by = match answer {
             USER_BLOCKED => me,
             NOT_ACCEPTED => other,
@@ -267,6 +302,42 @@ impl People {
         let blocked = if by == me { theirs } else { mine };
         let changes = &self.notes.lock().unwrap().changes;
         changes.iter().any(|request| request.me == by && request.change == Change::Block { other: blocked })
+    }
+
+    /// A group among the requests to a user, usually, or any of the user's groups.
+    fn a_request_to(&self, me: usize) -> Option<Uuid> {
+        let requests = self.commits.lock().unwrap().requests_to(self.user(me).user.uuid);
+        let requests = requests.into_iter().map(|(group, _)| group).collect::<Vec<_>>();
+        if requests.is_empty() || self.dice.chance(0.1) {
+            return self.a_group_of(me).map(|(group, _)| group);
+        }
+        Some(*self.dice.pick(&requests))
+    }
+
+    /// Checks that pending requests are listed, and declined ones are not, and then accepts all. There must be no faults.
+    pub(crate) async fn accept_all_requests(&self) {
+        for me in 0..self.count() {
+            let my_uuid = self.user(me).user.uuid;
+            let (requests, hidden) = {
+                let commits = self.commits.lock().unwrap();
+                let requests = commits.requests_to(my_uuid);
+                let is_hidden = |group: &Uuid| commits.versions.is_hidden(*group, my_uuid);
+                let groups = requests.iter().map(|(group, _)| *group);
+                let hidden = groups.filter(is_hidden).collect::<BTreeSet<_>>();
+                (requests, hidden)
+            };
+            let listed = self.list_requests(me).await.into_iter().collect::<BTreeSet<_>>();
+            let pending = requests
+                .iter()
+                .filter(|(group, state)| *state == RequestState::Pending && !hidden.contains(group));
+            let pending = pending.map(|(group, _)| *group).collect::<BTreeSet<_>>();
+            if listed != pending {
+                self.violation(format!("I22: user {me} is shown {listed:?} instead of {pending:?}"));
+            }
+            for (group, _) in requests {
+                self.change(me, group, Change::Answer { accepts: true }).await;
+            }
+        }
     }
 
     /// Checks that hidden groups are not listed, and then shows them again. There must be no faults.
@@ -402,10 +473,11 @@ impl People {
             }
             (204, "") if !is_edit => is_own || !is_change_by_sender,
             (403, r#"["message_not_yours"]"#) => is_change_by_sender && !is_own,
+            (409, REQUEST_ACCEPTED) => matches!(change, Change::Answer { accepts: false }),
             (403, body @ (USER_BLOCKED | NOT_ACCEPTED)) => {
                 let other = commits.versions.other_member(group, my_uuid);
                 let other = (0..self.count()).find(|number| Some(self.user(*number).user.uuid) == other);
-                (is_edit || adds) && other.is_some_and(|other| self.may_be_blocked(me, other, body))
+                (is_edit || adds) && other.is_some_and(|other| self.may_be_refused(me, other, body))
             }
             (403, r#"["edit_window_over"]"#) => {
                 is_edit && is_own && end.is_some_and(|end| end <= self.api.now() + CLOCK_ERROR)

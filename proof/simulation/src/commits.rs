@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cruddur::{
     event_log::LogNumber,
     sort_key::SortKey,
-    table::{EventLogRow, Key as RowKey, LoggedChange, Partition, RowKind},
+    table::{EventLogRow, Key as RowKey, LoggedChange, Partition, RequestState, RowKind},
 };
 use dynamodb_fake::{Call, Change, Key, text};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use crate::versions::{Versions, parse};
 pub(crate) struct Commits {
     /// Rows by key.
     pub(crate) rows: BTreeMap<Key, Value>,
-    /// Places of inbox rows, by partition and group.
+    /// Places of inbox rows, by owner and group.
     inboxes: BTreeMap<(String, String), BTreeSet<Place>>,
     /// Versions of messages and states.
     pub(crate) versions: Versions,
@@ -35,13 +35,16 @@ struct Place {
     sk: String,
     version: u64,
     state_version: u64,
+    /// The row is in the inbox, not among the requests.
+    is_accepted: bool,
 }
 
 impl Place {
     fn of(row: &Value) -> Self {
         let number = |name: &str, default| row[name]["N"].as_str().map_or(default, |n| n.parse().unwrap());
         let (version, state_version) = (number("version", 1), number("state_version", 0));
-        Self { sk: text(row, "sk").to_owned(), version, state_version }
+        let is_accepted = RowKind::of_partition(text(row, "pk")) == Some(RowKind::Inbox);
+        Self { sk: text(row, "sk").to_owned(), version, state_version, is_accepted }
     }
 }
 
@@ -101,14 +104,17 @@ impl Commits {
                 None => self.rows.remove(&(pk.clone(), sk.clone())),
             };
             // The next connection of a device replaces the row. States and inbox rows have versions.
-            let may_replace =
-                matches!(kind, Some(RowKind::Connection | RowKind::MemberState | RowKind::Inbox));
+            let may_replace = matches!(
+                kind,
+                Some(RowKind::Connection | RowKind::MemberState | RowKind::Inbox | RowKind::Request)
+            );
             if before.is_some() && row.is_some() && !may_replace {
                 self.violations.push(format!("I7: {pk} {sk} was overwritten"));
             }
             let group = row.as_ref().or(before.as_ref()).map_or("", |row| text(row, "message_group_uuid"));
             if !group.is_empty() {
-                let inbox = (pk, group.to_owned());
+                let (_, owner) = pk.split_once('#').unwrap();
+                let inbox = (owner.to_owned(), group.to_owned());
                 let places = self.inboxes.entry(inbox.clone()).or_default();
                 touched.entry(inbox).or_insert_with(|| places.last().cloned());
                 if let Some(before) = &before {
@@ -117,26 +123,46 @@ impl Commits {
                 places.extend(row.as_ref().map(Place::of));
             }
         }
+        self.check_requests(changes);
         for (inbox, before) in touched {
             let places = &self.inboxes[&inbox];
-            let (pk, group) = inbox;
+            let (owner, group) = inbox;
             if places.len() != 1 {
-                self.violations.push(format!("I1: {} rows of {group} in {pk}", places.len()));
+                self.violations.push(format!("I1: {} rows of {group} of {owner}", places.len()));
             }
             if places.last().map(|place| &place.sk) < before.as_ref().map(|place| &place.sk) {
-                self.violations.push(format!("I4: the row of {group} in {pk} moved back from {before:?}"));
+                self.violations.push(format!("I4: the row of {group} of {owner} moved back from {before:?}"));
+            }
+            if places.last().is_some_and(|place| !place.is_accepted)
+                && before.as_ref().is_some_and(|place| place.is_accepted)
+            {
+                self.violations.push(format!("I22: the row of {group} of {owner} is a request again"));
             }
             let joined = |place: &Place| (place.sk.clone(), place.version);
             let state = |place: Option<&Place>| place.map(|place| place.state_version);
             if places.last().map(joined) < before.as_ref().map(joined)
                 || state(places.last()) < state(before.as_ref())
             {
-                self.violations.push(format!("I17: the row of {group} in {pk} lost a change: {before:?}"));
+                self.violations.push(format!("I17: the row of {group} of {owner} lost a change: {before:?}"));
             }
             if let Some(place) = places.last()
                 && !self.rows.contains_key(&(RowKind::Message.partition(&group), place.sk.clone()))
             {
-                self.violations.push(format!("I3: the row of {group} in {pk} is at no message"));
+                self.violations.push(format!("I3: the row of {group} of {owner} is at no message"));
+            }
+        }
+    }
+
+    /// A request has one message, until a message of the receiver or another answer accepts it.
+    fn check_requests(&mut self, changes: &[Change]) {
+        for change in changes {
+            let Change::Put(row) = change else { continue };
+            let (pk, sk) = (text(row, "pk"), text(row, "sk"));
+            let Some(RowKey::Message { group_uuid, .. }) = RowKey::parse(pk, sk) else { continue };
+            let membership = RowKey::Membership(group_uuid);
+            let Some(membership) = self.rows.get(&(membership.pk(), membership.sk())) else { continue };
+            if membership.get("request_state").is_some() && text(membership, "created_sk") != sk {
+                self.violations.push(format!("I22: a second message is at {sk} of the request {group_uuid}"));
             }
         }
     }
@@ -156,10 +182,25 @@ impl Commits {
         self.rows.range(from..).take_while(move |((other, _), _)| *other == pk).map(|(_, row)| row)
     }
 
+    /// The rows of a user's groups, in the inbox and among the requests.
+    fn rows_of_groups(&self, user_uuid: Uuid) -> impl Iterator<Item = &Value> {
+        self.partition(Partition::Requests(user_uuid)).chain(self.partition(Partition::Inbox(user_uuid)))
+    }
+
     /// The groups of a user.
     pub(crate) fn groups_of(&self, user_uuid: Uuid) -> Vec<Uuid> {
-        let groups = self.partition(Partition::Inbox(user_uuid));
+        let groups = self.rows_of_groups(user_uuid);
         groups.map(|row| text(row, "message_group_uuid").parse().unwrap()).collect()
+    }
+
+    /// The groups among a user's requests, with their states.
+    pub(crate) fn requests_to(&self, user_uuid: Uuid) -> Vec<(Uuid, RequestState)> {
+        let rows = self.partition(Partition::Requests(user_uuid));
+        let request = |row: &Value| {
+            let state = serde_json::from_value(row["request_state"]["S"].clone()).unwrap();
+            (text(row, "message_group_uuid").parse().unwrap(), state)
+        };
+        rows.map(request).collect()
     }
 
     /// The blocks that stand: users who block, with those whom they block.
@@ -227,8 +268,10 @@ impl Commits {
         let events = list("events").iter().map(|event| (uuid(event, "message_group_uuid"), event));
         let embedded = list("message_groups").iter().map(|group| uuid(group, "uuid"));
         for group_uuid in events.clone().map(|(group_uuid, _)| group_uuid).chain(embedded) {
-            let mut inbox = self.partition(Partition::Inbox(user_uuid));
-            if !inbox.any(|row| text(row, "message_group_uuid") == group_uuid.to_string()) {
+            if !self
+                .rows_of_groups(user_uuid)
+                .any(|row| text(row, "message_group_uuid") == group_uuid.to_string())
+            {
                 findings.push(format!("I15: a frame to {user_uuid} shows the foreign group {group_uuid}"));
             }
         }

@@ -375,10 +375,6 @@ impl Device {
             let group = uuid(event, "message_group_uuid");
             if event["type"] == "group" {
                 self.to_show.insert(group);
-                // Lists may have left it out.
-                if self.groups.insert(group) {
-                    self.to_list.entry(group).or_default();
-                }
                 continue;
             }
             let number = event["number"].as_u64().unwrap();
@@ -459,14 +455,21 @@ impl Device {
                 continue;
             }
             let shown = answer.json();
+            self.to_show.remove(&group);
+            if shown.get("request").is_some() {
+                continue;
+            }
             self.learn_group(&shown);
+            // Lists may have left it out.
+            if self.groups.insert(group) {
+                self.to_list.entry(group).or_default();
+            }
             if let Some(cleared) = shown["cleared_until"].as_str() {
                 let of_group = |message: &Uuid| self.group_of.get(message) == Some(&group);
                 self.messages.retain(|message, content| {
                     !of_group(message) || content["created_at"].as_str() > Some(cleared)
                 });
             }
-            self.to_show.remove(&group);
         }
     }
 

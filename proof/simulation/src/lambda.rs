@@ -34,6 +34,7 @@ use cruddur::{
     member_state::MemberStates,
     message::Messages,
     message_group::Inbox,
+    message_request::MessageRequests,
     push::Push,
     random::Random,
     send_limit::SendLimit,
@@ -71,6 +72,10 @@ pub(crate) enum Function {
     MarkRead,
     /// `GET /api/message_groups/{message_group_uuid}`
     ShowMessageGroup,
+    /// `GET /api/message_requests`
+    ListMessageRequests,
+    /// `PUT` and `DELETE /api/message_requests/{message_group_uuid}`
+    AnswerMessageRequest,
     /// `GET /api/unread`
     CountUnread,
     /// `PUT` and `DELETE /api/messages/{message_group_uuid}/{message_uuid}`
@@ -126,6 +131,8 @@ enum App {
     ListEvents(list_events::App),
     MarkRead(mark_read::App),
     ShowMessageGroup(show_message_group::App),
+    ListMessageRequests(list_message_requests::App),
+    AnswerMessageRequest(answer_message_request::App),
     CountUnread(count_unread::App),
     ChangeMessage(change_message::App),
     ReactToMessage(react_to_message::App),
@@ -148,6 +155,7 @@ impl Lambda {
             | Function::ChangeMessage
             | Function::ReactToMessage
             | Function::UpdateMessageGroup
+            | Function::AnswerMessageRequest
             | Function::BlockUser => (25, FaultKind::KilledChanging),
             Function::UpdateMe => (15, FaultKind::KilledChanging),
             _ => (15, FaultKind::KilledListing),
@@ -168,6 +176,8 @@ impl Lambda {
                     App::ListEvents(app) => list_events::handler(app, request).await,
                     App::MarkRead(app) => mark_read::handler(app, request).await,
                     App::ShowMessageGroup(app) => Box::pin(show_message_group::handler(app, request)).await,
+                    App::ListMessageRequests(app) => list_message_requests::handler(app, request).await,
+                    App::AnswerMessageRequest(app) => answer_message_request::handler(app, request).await,
                     App::CountUnread(app) => count_unread::handler(app, request).await,
                     App::ChangeMessage(app) => change_message::handler(app, request).await,
                     App::ReactToMessage(app) => react_to_message::handler(app, request).await,
@@ -337,6 +347,20 @@ impl Lambda {
                 inbox: inbox("show-message-group", CallLimits::READ),
                 states: states("show-message-group", CallLimits::READ),
             }),
+            Function::ListMessageRequests => App::ListMessageRequests(list_message_requests::App {
+                verifier: verifier(),
+                users: users(),
+                inbox: inbox("list-message-requests", CallLimits::READ),
+            }),
+            Function::AnswerMessageRequest => App::AnswerMessageRequest(answer_message_request::App {
+                verifier: verifier(),
+                users: users(),
+                requests: MessageRequests::new(
+                    self.table("answer-message-request", CallLimits::WRITE),
+                    clock(),
+                    random(&self.dice),
+                ),
+            }),
             Function::CountUnread => App::CountUnread(count_unread::App {
                 verifier: verifier(),
                 users: users(),
@@ -370,22 +394,24 @@ impl Lambda {
                 connections: Connections::new(self.table("open-connection", CallLimits::WRITE)),
                 clock: clock(),
             }),
-            Function::StreamHandler => {
-                let last_call = LastCall::default();
-                let sdk = self.sdk_config("stream-handler");
-                let watched = Watched { emulator: self.emulator.clone(), last_call: last_call.clone() };
-                let sdk = sdk.into_builder().http_client(SharedHttpClient::new(watched)).build();
-                let table = Table::new(client(&sdk, CallLimits::WRITE), TABLE);
-                let app = stream_handler::App {
-                    inbox: Inbox::new(table.clone(), random(&self.dice)),
-                    log: EventLog::new(table, clock(), random(&self.dice)),
-                    push: Some(self.push(clock())),
-                    clock: clock(),
-                };
-                App::StreamHandler(app, last_call)
-            }
+            Function::StreamHandler => self.stream_handler(clock()),
         };
         Environment { app, ahead }
+    }
+
+    fn stream_handler(&self, clock: Clock) -> App {
+        let last_call = LastCall::default();
+        let sdk = self.sdk_config("stream-handler");
+        let watched = Watched { emulator: self.emulator.clone(), last_call: last_call.clone() };
+        let sdk = sdk.into_builder().http_client(SharedHttpClient::new(watched)).build();
+        let table = Table::new(client(&sdk, CallLimits::WRITE), TABLE);
+        let app = stream_handler::App {
+            inbox: Inbox::new(table.clone(), random(&self.dice)),
+            log: EventLog::new(table, clock.clone(), random(&self.dice)),
+            push: Some(self.push(clock.clone())),
+            clock,
+        };
+        App::StreamHandler(app, last_call)
     }
 
     fn push(&self, clock: Clock) -> Push {
@@ -435,6 +461,8 @@ fn route<'a>(method: &Method, path: &'a str) -> (Function, Vec<(&'static str, &'
         }
         ["message_groups", uuid] => (Function::ShowMessageGroup, vec![group(uuid)]),
         ["message_groups", uuid, "read"] => (Function::MarkRead, vec![group(uuid)]),
+        ["message_requests"] => (Function::ListMessageRequests, vec![]),
+        ["message_requests", uuid] => (Function::AnswerMessageRequest, vec![group(uuid)]),
         ["events"] => (Function::ListEvents, vec![]),
         ["unread"] => (Function::CountUnread, vec![]),
         ["blocks", uuid] => (Function::BlockUser, vec![("user_uuid", uuid)]),

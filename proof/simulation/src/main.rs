@@ -47,6 +47,7 @@ fn main() -> ExitCode {
     println!("| replies | {} |", number(|outcome| outcome.changes.replies));
     println!("| groups muted, hidden or cleared | {} |", number(|outcome| outcome.changes.settings));
     println!("| blocks begun and ended | {} |", number(|outcome| outcome.changes.blocks));
+    println!("| requests and answers to them | {} |", number(|outcome| outcome.changes.requests));
     println!("| frames sent to sockets | {} |", number(|outcome| outcome.frames));
     println!("| log rows given by frames | {} |", number(|outcome| outcome.given[0]));
     println!("| log rows given by reading | {} |", number(|outcome| outcome.given[1]));

@@ -7,7 +7,10 @@ use std::{
 };
 
 use checker::history::{Groups, History, Messages, Moment, Outcome, Send};
-use cruddur::{message_group::uuid_of_pair, sort_key::SortKey, table::ReadPosition, timestamp::Timestamp};
+use cruddur::{
+    message_group::uuid_of_pair, sort_key::SortKey, table::ReadPosition, timestamp::Timestamp,
+    user::settings::MessagesFrom,
+};
 use dynamodb_fake::{Dice, FaultKind, Faults};
 use http::{
     Request,
@@ -231,11 +234,16 @@ impl People {
         format!("text {}", self.moment())
     }
 
-    /// Sends messages from random users to others.
+    /// Sends messages from random users to others who accept them.
     pub(crate) async fn write_some(&self, number: usize) {
         for _ in 0..number {
             let me = self.dice.below(self.users.len());
-            self.write(me, To::Handle(self.other_than(me))).await;
+            let other = self.other_than(me);
+            let [mine, theirs] = [me, other].map(|user| self.users[user].user.uuid);
+            let exists = self.commits.lock().unwrap().groups_of(mine).contains(&uuid_of_pair(mine, theirs));
+            if exists || self.users[other].messages_from == MessagesFrom::Everyone {
+                self.write(me, To::Handle(other)).await;
+            }
         }
     }
 
@@ -265,9 +273,13 @@ impl People {
             204 => body.is_empty(),
             403 => matches!(
                 &*body,
-                r#"["message_not_yours"]"# | r#"["edit_window_over"]"# | USER_BLOCKED | NOT_ACCEPTED
+                r#"["message_not_yours"]"#
+                    | r#"["edit_window_over"]"#
+                    | USER_BLOCKED
+                    | NOT_ACCEPTED
+                    | REQUEST_PENDING
             ),
-            409 => matches!(&*body, r#"["message_deleted"]"# | r#"["reaction_limit"]"#),
+            409 => matches!(&*body, r#"["message_deleted"]"# | r#"["reaction_limit"]"# | REQUEST_ACCEPTED),
             410 => body == r#"["cursor_expired"]"#,
             429 => has_retry_after && body == r#"["rate_limited"]"#,
             503 => has_retry_after && body == r#"["unavailable"]"# || body == TIMED_OUT,
@@ -332,7 +344,7 @@ impl People {
                     self.acknowledge(&answer.json(), &text, group, [me, other])
                 }
                 409 if reply_to.is_some_and(|sk| self.is_deleted(group, sk)) => Outcome::Refused,
-                403 if self.may_be_blocked(me, other, &answer.body) => Outcome::Refused,
+                403 if self.may_be_refused(me, other, &answer.body) => Outcome::Refused,
                 200 | 204 | 403 | 404 | 409 | 422 => {
                     self.violation(format!("a member's message was answered with {answer:?}"));
                     Outcome::Refused
@@ -395,6 +407,12 @@ impl People {
                 None
             }
         }
+    }
+
+    /// The groups among a user's requests.
+    pub(crate) async fn list_requests(&self, me: usize) -> Vec<Uuid> {
+        let list = self.list(me, "/api/message_requests", 100).await;
+        list.map_or_else(Vec::new, |list| list.rows.iter().map(|row| uuid(row, "uuid")).collect())
     }
 
     /// Reads the first page of groups. Returns `None` without a list.
@@ -581,7 +599,13 @@ pub(crate) enum To {
 /// The answer to a member who blocks the other one.
 pub(crate) const USER_BLOCKED: &str = r#"["user_blocked"]"#;
 
-/// The answer to a member whom the other one blocks.
+/// The answer to a member who declines a group that is accepted.
+pub(crate) const REQUEST_ACCEPTED: &str = r#"["request_accepted"]"#;
+
+/// The answer to a stranger who writes a second message.
+pub(crate) const REQUEST_PENDING: &str = r#"["request_pending"]"#;
+
+/// The answer to a member whom the other one does not accept.
 pub(crate) const NOT_ACCEPTED: &str = r#"["message_not_accepted"]"#;
 
 /// Body of API Gateway's own 503 after a function's timeout.

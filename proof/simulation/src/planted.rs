@@ -74,6 +74,8 @@ pub enum Planted {
     EventsWithoutReceipts,
     /// A message is sent although a member blocks the other.
     SendIgnoresBlocks,
+    /// A stranger's second message is sent before the first is accepted.
+    SendIgnoresRequests,
     /// The first message of a pair does not check for blocks.
     OpeningIgnoresBlocks,
     /// Lists show messages that their reader has cleared.
@@ -196,6 +198,11 @@ impl Planted {
             (Self::SendIgnoresBlocks, "create-message", _) if call.operation == "GetItem" => {
                 if let Some(row) = answer["Item"].as_object_mut() {
                     row.remove("blocked_by");
+                }
+            }
+            (Self::SendIgnoresRequests, "create-message", _) if call.operation == "GetItem" => {
+                if let Some(row) = answer["Item"].as_object_mut() {
+                    row.remove("request_state");
                 }
             }
             (Self::ListIgnoresClearing, "list-messages", _) if call.operation == "GetItem" => {
@@ -343,7 +350,7 @@ pub(crate) async fn log_before_move(log: &EventLog, table: &DynamoDb, batch: &Ba
             continue;
         };
         for member in membership.members.keys() {
-            let _ = log.append(*member, changes.logged_for(*member), None).await;
+            let _ = log.append(*member, changes.logged_for(*member, false), None).await;
         }
     }
 }

@@ -12,7 +12,7 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use cruddur::{
     message_group::uuid_of_pair,
     postgres::{Driver, Postgres},
-    user::User,
+    user::{User, settings::MessagesFrom},
 };
 use dynamodb_fake::{Dice, FaultKind, Faults};
 use tokio::{
@@ -46,6 +46,8 @@ pub(crate) struct SignedUp {
     pub read_receipts: bool,
     /// The user never changes that.
     pub is_private: bool,
+    /// Who may open a conversation with the user.
+    pub messages_from: MessagesFrom,
 }
 
 /// The values of the setting `read_receipts` of each user, with the times since which they held.
@@ -56,6 +58,7 @@ type Receipts = BTreeMap<Uuid, Vec<(Instant, bool)>>;
 struct Found<'a> {
     kind: &'static str,
     user: &'a User,
+    messages_from: MessagesFrom,
     read_receipts: bool,
 }
 
@@ -186,18 +189,20 @@ impl Users {
     }
 
     fn answer(&self, statement: &str, parameters: &[Bytes], answer: &mut BytesMut) {
-        const COLUMNS: [(&str, Type); 5] = [
+        const COLUMNS: [(&str, Type); 6] = [
             ("kind", Type::TEXT),
             ("uuid", Type::UUID),
             ("handle", Type::TEXT),
             ("display_name", Type::TEXT),
+            ("messages_from", Type::TEXT),
             ("read_receipts", Type::BOOL),
         ];
         let find = |kind: &'static str, is_wanted: &dyn Fn(&SignedUp) -> bool| {
             let found = self.signed_up.iter().filter(|user| is_wanted(user));
-            let found = found.map(|SignedUp { user, .. }| Found {
+            let found = found.map(|SignedUp { user, messages_from, .. }| Found {
                 kind,
                 user,
+                messages_from: *messages_from,
                 read_receipts: self.has_receipts(user.uuid),
             });
             found.collect::<Vec<_>>()
@@ -213,7 +218,7 @@ impl Users {
             UUID => (&COLUMNS[1..2], sender()),
             SENDER => (&COLUMNS[1..4], sender()),
             SENDER_AND_RECEIVER | SENDER_AND_RECEIVER_BY_UUID => {
-                (&COLUMNS[..4], [sender(), receiver()].concat())
+                (&COLUMNS[..5], [sender(), receiver()].concat())
             }
             WITH_UUIDS => {
                 let uuids = Vec::<Uuid>::from_sql(&Type::UUID_ARRAY, &parameters[0]).unwrap();
@@ -226,7 +231,7 @@ impl Users {
                 let are_on = pair.iter().all(|user| user.read_receipts);
                 pair.truncate(1);
                 pair[0].read_receipts = are_on;
-                (&COLUMNS[4..], pair)
+                (&COLUMNS[5..], pair)
             }
             UPDATE => {
                 // A parameter without bytes is null.
@@ -257,7 +262,7 @@ impl Users {
                 body.put_u16(1);
             }
         });
-        for Found { kind, user, read_receipts } in rows {
+        for Found { kind, user, messages_from, read_receipts } in rows {
             message(answer, b'D', |body| {
                 body.put_u16(count(columns.len()));
                 for (name, _) in columns {
@@ -265,6 +270,7 @@ impl Users {
                         "kind" => kind.as_bytes(),
                         "uuid" => user.uuid.as_bytes(),
                         "handle" => user.handle.as_bytes(),
+                        "messages_from" => messages_from.name().as_bytes(),
                         "read_receipts" => &[u8::from(read_receipts)],
                         _ => user.display_name.as_bytes(),
                     };

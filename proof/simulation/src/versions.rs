@@ -45,6 +45,8 @@ pub struct Changes {
     pub replies: u64,
     /// Beginnings and ends of blocks.
     pub blocks: u64,
+    /// Requests, and answers to them.
+    pub requests: u64,
     /// Groups that were muted, hidden, shown again or cleared.
     pub settings: u64,
 }
@@ -127,13 +129,16 @@ impl Versions {
         let marking = |row: &MemberStateRow| (row.read_sk, row.read_at, row.settings_at);
         let is_of_block = versions.last().map_or(row.blocked, |before| before.blocked != row.blocked);
         self.counts.marks += u64::from(!row.is_of_settings());
-        self.counts.settings += u64::from(row.is_of_settings() && !is_of_block);
+        let is_of_request = versions.last().and_then(|before| before.request) != row.request;
+        self.counts.requests += u64::from(is_of_request);
+        self.counts.settings += u64::from(row.is_of_settings() && !is_of_block && !is_of_request);
         let before = versions.last().cloned().unwrap_or_else(|| MemberStateRow::new(group_uuid, user_uuid));
         let marker = |row: &MemberStateRow| (row.read_sk, row.read_at, row.floor_sk, row.seen_version);
         if row.is_of_settings() && marker(&before) != marker(&row) {
             broken("I25: settings changed a marker");
         }
-        let settings = |row: &MemberStateRow| (row.blocked, row.muted_until, row.hidden_sk, row.cleared_sk);
+        let settings =
+            |row: &MemberStateRow| (row.blocked, row.muted_until, row.hidden_sk, row.cleared_sk, row.request);
         if !row.is_of_settings() && settings(&before) != settings(&row) {
             broken("I25: a marker changed settings");
         }

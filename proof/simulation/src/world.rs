@@ -18,7 +18,7 @@ use cruddur::{
     config::{EditWindow, SendLimitConfig},
     dynamodb::CallLimits,
     table::{LoggedChange, RowKind},
-    user::User,
+    user::{User, settings::MessagesFrom},
 };
 use dynamodb_fake::{Counts, Dice, Emulator, Fault, FaultKind, Faults, Journal, Key};
 use dynoxide::Database;
@@ -194,6 +194,7 @@ impl World {
         world.lambda.sockets.set_fault(None);
         world.settle().await;
         world.people.end_all_blocks().await;
+        world.people.accept_all_requests().await;
         world.people.show_all_hidden().await;
         world.rest().await;
         if !world.has_no_logs() {
@@ -477,7 +478,12 @@ fn users(number: usize, dice: &Dice) -> Vec<SignedUp> {
             User { uuid, handle: format!("user-{number}"), display_name: format!("User No. {number}") };
         let (is_private, read_receipts) = (dice.chance(0.25), dice.chance(0.8));
         let subject = format!("subject-{number}");
-        SignedUp { user, subject, read_receipts: read_receipts && !is_private, is_private }
+        let messages_from = match dice.below(10) {
+            0..=2 => MessagesFrom::Requests,
+            3 => MessagesFrom::Nobody,
+            _ => MessagesFrom::Everyone,
+        };
+        SignedUp { user, subject, read_receipts: read_receipts && !is_private, is_private, messages_from }
     };
     (0..number).map(user).collect()
 }

@@ -27,6 +27,7 @@ fn nothing_is_violated_and_every_fault_occurs() {
     );
     assert!(marks > 500 && edits > 150 && deletions > 80, "{marks}, {edits} and {deletions} changes are few");
     assert!(changes(|changes| changes.blocks) > 60, "blocks are few");
+    assert!(changes(|changes| changes.requests) > 60, "requests are few");
     assert!(changes(|changes| changes.settings) > 60, "settings are few");
 }
 
@@ -95,6 +96,7 @@ found! {
     a_preview_of_a_deleted_message_is_found => PreviewOfDeleted as "I19",
     an_event_without_receipts_is_found => EventsWithoutReceipts as "I20",
     a_message_during_a_block_is_found => SendIgnoresBlocks as "I21",
+    a_second_message_of_a_stranger_is_found => SendIgnoresRequests as "I22",
     a_first_message_during_a_block_is_found => OpeningIgnoresBlocks as "I21",
     a_list_of_cleared_messages_is_found => ListIgnoresClearing as "I25",
     a_group_that_is_not_hidden_is_found => HidingNotJoined as "I25",
