@@ -1,14 +1,18 @@
 import '@cruddur/react/styles/overlays.css';
 import '../styles/settings.css';
-import { ApiError, exportOf, stateOf } from '@cruddur/client';
+import { ApiError, type MessagesFrom, exportOf, stateOf } from '@cruddur/client';
 import { Handle, explain, useMe, useMessages } from '@cruddur/react';
-import { type SubmitEvent, useEffect, useId, useRef, useState } from 'react';
+import { type ReactNode, type SubmitEvent, useEffect, useId, useRef, useState } from 'react';
 import { useSignedIn } from '../signed-in.tsx';
 import { usePageTexts } from '../texts/texts.tsx';
 import { usePagesTexts } from '../texts/pages/use-pages-texts.ts';
 
-/** The code is loaded with that of a conversation. */
-const loadBlockedPeople = () => import('./conversation.tsx');
+/** The code of the lists is loaded with that of a conversation. */
+const loadLists = () => import('./conversation.tsx');
+type Lists = Awaited<ReturnType<typeof loadLists>>;
+
+/** The choices of who may write, with their texts. */
+const MESSAGES_FROM = { everyone: 'settings.everyone', requests: 'settings.requests', nobody: 'settings.nobody' } as const;
 
 /** The longest display name, in Unicode scalar values. */
 const MAX_NAME = 64;
@@ -37,7 +41,11 @@ export function Settings({ notifies, onNotifies, onClose }: Props) {
       <DisplayName />
       <ReadReceipts />
       <Notifications isOn={notifies} onChange={onNotifies} />
-      <Blocked />
+      <WhoMayWrite />
+      <Disclosure title={text('settings.requestList')}>
+        {({ MessageRequests }) => <MessageRequests onOpen={() => dialog.current?.close()} />}
+      </Disclosure>
+      <Disclosure title={text('settings.blocked')}>{({ BlockedPeople }) => <BlockedPeople />}</Disclosure>
       <Download />
       <form method="dialog" className="cruddur-actions">
         <button type="submit" className="cruddur-button">
@@ -136,28 +144,65 @@ function Notifications({ isOn, onChange }: { isOn: boolean; onChange: (isOn: boo
   );
 }
 
-/** The blocked people, who are loaded when the section is opened. */
-function Blocked() {
+function WhoMayWrite() {
+  const { client } = useSignedIn();
   const { text } = usePagesTexts();
+  const { me } = useMe();
+  const { problem, save } = useSaving();
+  const id = useId();
+
+  function change(value: string) {
+    const from = (Object.keys(MESSAGES_FROM) as MessagesFrom[]).find((name) => name === value);
+    if (from !== undefined) {
+      void save(() => stateOf(client).updateMe({ messages_from: from }));
+    }
+  }
+
+  return (
+    <div className="cruddur-switch">
+      <label htmlFor={id}>{text('settings.messagesFrom')}</label>
+      <select
+        id={id}
+        className="cruddur-select"
+        value={me?.messages_from ?? 'everyone'}
+        disabled={me?.messages_from === undefined}
+        onChange={(event) => change(event.target.value)}
+        aria-describedby={`${id}-hint`}
+      >
+        {Object.entries(MESSAGES_FROM).map(([name, key]) => (
+          <option key={name} value={name}>
+            {text(key)}
+          </option>
+        ))}
+      </select>
+      <p id={`${id}-hint`} className={problem === null ? 'cruddur-hint' : 'cruddur-problem'} role="status">
+        {problem ?? text('settings.messagesFromHint')}
+      </p>
+    </div>
+  );
+}
+
+/** A section with a list, whose code is loaded when it is opened. */
+function Disclosure({ title, children }: { title: string; children: (lists: Lists) => ReactNode }) {
   const page = usePageTexts();
   const [isOpen, setOpen] = useState(false);
-  const [loaded, setLoaded] = useState<Awaited<ReturnType<typeof loadBlockedPeople>> | 'failed' | null>(null);
+  const [loaded, setLoaded] = useState<Lists | 'failed' | null>(null);
 
   useEffect(() => {
     if (isOpen) {
-      void loadBlockedPeople().then(setLoaded, () => setLoaded('failed'));
+      void loadLists().then(setLoaded, () => setLoaded('failed'));
     }
   }, [isOpen]);
 
   return (
     <details className="cruddur-disclosure" onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>{text('settings.blocked')}</summary>
+      <summary>{title}</summary>
       {loaded === 'failed' && (
         <p className="cruddur-problem" role="alert">
           {page.text('signIn.notLoaded')}
         </p>
       )}
-      {isOpen && loaded !== null && loaded !== 'failed' && <loaded.BlockedPeople />}
+      {isOpen && loaded !== null && loaded !== 'failed' && children(loaded)}
     </details>
   );
 }

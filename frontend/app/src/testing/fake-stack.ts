@@ -62,7 +62,7 @@ export class FakeStack {
     display_name: name,
   }));
   /** The signed-in user. */
-  me: Me = { ...this.#user('sunyoung'), read_receipts: true };
+  me: Me = { ...this.#user('sunyoung'), read_receipts: true, messages_from: 'everyone' };
   groups: MessageGroup[] = [];
   readonly threads = new Map<string, Message[]>();
   /** The log of the signed-in user; null for a server of an earlier version, without a log. */
@@ -84,6 +84,8 @@ export class FakeStack {
   readonly blocks = new Map<string, string>();
   /** The settings of groups. A group is hidden since its newest message at that time. */
   readonly settings = new Map<string, { muted?: string; hidden?: string; cleared?: string }>();
+  /** The groups that strangers have opened, with the answers to them. */
+  readonly requests = new Map<string, 'pending' | 'declined'>();
   /** The reports. */
   readonly reports: NewReport[] = [];
   /** Whether lists still have the groups of blocked users, as for a moment after a block. */
@@ -184,6 +186,12 @@ export class FakeStack {
           .toSorted((a, b) => (a.uuid < b.uuid ? -1 : 1));
         return this.#failed() ?? this.#page(blocked, request, 'newest first');
       }),
+      http.get(`${ORIGIN}/api/message_requests`, ({ request }) => {
+        const pending = this.groups.filter(({ uuid: id }) => this.requests.get(id) === 'pending');
+        return this.#failed() ?? this.#page(pending, request, 'newest first');
+      }),
+      http.put(`${ORIGIN}/api/message_requests/:group`, ({ request, params }) => this.#answer(request, String(params['group']), true)),
+      http.delete(`${ORIGIN}/api/message_requests/:group`, ({ request, params }) => this.#answer(request, String(params['group']), false)),
       http.put(`${ORIGIN}/api/blocks/:user`, ({ request, params }) => this.#block(request, String(params['user']), true)),
       http.delete(`${ORIGIN}/api/blocks/:user`, ({ request, params }) => this.#block(request, String(params['user']), false)),
       http.get(`${ORIGIN}/api/users`, ({ request }) => {
@@ -317,8 +325,10 @@ export class FakeStack {
       },
     ];
     const { cleared } = this.settings.get(group) ?? {};
+    const request = this.requests.get(group);
     return HttpResponse.json({
       ...this.#row(row),
+      ...(request !== undefined && { request }),
       blocked: this.blocks.has(other),
       hidden: this.#isHidden(row),
       ...(cleared !== undefined && { cleared_until: cleared }),
@@ -385,7 +395,21 @@ export class FakeStack {
   /** The groups that lists show. */
   #listed(): MessageGroup[] {
     const isShown = (row: MessageGroup) => this.listsAreLate || (!this.blocks.has(row.user_uuid) && !this.#isHidden(row));
-    return this.groups.filter(isShown).map((row) => this.#row(row));
+    return this.groups.filter((row) => isShown(row) && !this.requests.has(row.uuid)).map((row) => this.#row(row));
+  }
+
+  async #answer(request: Request, group: string, isAccepted: boolean) {
+    return await this.#change(request, () => {
+      if (isAccepted) {
+        this.requests.delete(group);
+        return undefined;
+      }
+      if (!this.requests.has(group)) {
+        return HttpResponse.json(['request_accepted'], { status: 409 });
+      }
+      this.requests.set(group, 'declined');
+      return undefined;
+    });
   }
 
   async #block(request: Request, user: string, isBlocked: boolean) {

@@ -253,7 +253,9 @@ export class MessagesClient {
   }
 
   #ruled(row: MessageGroup): MessageGroup | null {
-    return this.inboxRules.reduce<MessageGroup | null>((shown, rule) => shown && rule(shown), row);
+    // Requests are not in the inbox until they are accepted.
+    const accepted = row.request === undefined ? row : null;
+    return this.inboxRules.reduce((shown, rule) => shown && rule(shown), accepted);
   }
 
   /** Removes the messages from the outbox that their conversations list, and those that are cleared. */

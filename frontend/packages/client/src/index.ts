@@ -12,6 +12,7 @@ export type {
   MessageGroup,
   MessageGroupSettings,
   MessageReference,
+  MessagesFrom,
   NewMessage,
   NewReport,
   Page,
@@ -50,6 +51,7 @@ export type { Blocks } from './state/blocks.ts';
 export { exportOf } from './state/export.ts';
 export type { GroupSettings } from './state/group-settings.ts';
 export type { Action, Change, ChangesByMessage, MessageChanges } from './state/message-changes.ts';
+export type { Requests } from './state/requests.ts';
 export type { ReadMarkers } from './state/read-markers.ts';
 export type { ShownGroups } from './state/shown-groups.ts';
 export { type ConversationState, stateOf } from './state/state.ts';

@@ -1,6 +1,7 @@
 export { type Components } from './components.ts';
 export { Avatar, type AvatarProps } from './components/avatar.tsx';
 export { BlockedPeople } from './components/blocked-people.tsx';
+export { MessageRequests } from './components/message-requests.tsx';
 export { BubbleItem, type BubbleItemProps } from './components/bubble.tsx';
 export { Composer, type ComposerProps } from './components/composer.tsx';
 export { Conversation, type ConversationProps } from './components/conversation.tsx';

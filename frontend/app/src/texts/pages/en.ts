@@ -31,6 +31,12 @@ export const en = {
   'settings.notificationsHint': 'Shows who wrote, and the beginning of the message, without a sound. A tab of this page has to be open.',
   'settings.notificationsDenied': 'Notifications of this page are blocked. Allow them in the settings of your browser.',
   'settings.notificationsMissing': 'This browser does not support notifications of pages.',
+  'settings.messagesFrom': 'Who may write to me',
+  'settings.messagesFromHint': 'This is about people who are not in your inbox yet. A request is one message, until you accept it.',
+  'settings.everyone': 'Everyone',
+  'settings.requests': 'By request',
+  'settings.nobody': 'Nobody',
+  'settings.requestList': 'Message requests',
   'settings.blocked': 'Blocked people',
   'settings.export': 'Your data',
   'settings.exportHint':

@@ -75,6 +75,53 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/message_requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The groups that the caller has neither accepted nor declined, newest first
+         * @description Each is opened by somebody whom the caller has not accepted, with one message. They are in no other list, and
+         *     count neither as unread nor in `/api/unread`.
+         */
+        get: operations["listMessageRequests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/message_requests/{message_group_uuid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Accepts a request
+         * @description The group moves to the caller's list, and both members can write. Sending a message to the group accepts it, too.
+         *     A declined request can be accepted later. A group that is accepted stays so.
+         */
+        put: operations["acceptMessageRequest"];
+        post?: never;
+        /**
+         * Declines a request
+         * @description The request is no longer listed, and the sender can neither send nor edit messages. The sender learns only that
+         *     the messages are not accepted.
+         */
+        delete: operations["declineMessageRequest"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/unread": {
         parameters: {
             query?: never;
@@ -417,6 +464,7 @@ export interface components {
             from_me: boolean;
             /** @description The time until which the caller has muted the group, also if it is over. Absent if the group is not muted. */
             muted_until?: components["schemas"]["Timestamp"];
+            request?: components["schemas"]["RequestState"];
         };
         /** @description A group in a frame of the socket. */
         MessageGroup: components["schemas"]["MessageGroupFields"];
@@ -568,6 +616,7 @@ export interface components {
             handle: components["schemas"]["Handle"];
             display_name: components["schemas"]["DisplayName"];
             read_receipts: components["schemas"]["ReadReceipts"];
+            messages_from: components["schemas"]["MessagesFrom"];
         };
         /** @description A line of an export. */
         ExportedLine: {
@@ -585,6 +634,17 @@ export interface components {
          *     default they do.
          */
         ReadReceipts: boolean;
+        /**
+         * @description Who may open a conversation with the caller: `everyone` (the default); `requests`, everyone, but with a single
+         *     message until the caller accepts; or `nobody`. Conversations that the caller has accepted are not affected.
+         * @enum {unknown}
+         */
+        MessagesFrom: "everyone" | "requests" | "nobody";
+        /**
+         * @description The caller has not accepted the group (`pending`), or has declined it (`declined`). Absent if the group is accepted.
+         * @enum {unknown}
+         */
+        RequestState: "pending" | "declined";
         /** @description What is absent stays as it is. */
         MessageGroupSettings: {
             /**
@@ -617,6 +677,7 @@ export interface components {
         Settings: {
             display_name?: components["schemas"]["DisplayName"] | null;
             read_receipts?: components["schemas"]["ReadReceipts"] | null;
+            messages_from?: components["schemas"]["MessagesFrom"] | null;
         };
         Event: {
             /**
@@ -654,7 +715,7 @@ export interface components {
         /** @description Error codes. */
         Codes: components["schemas"]["Code"][];
         /** @enum {unknown} */
-        Code: "body_invalid" | "user_not_provisioned" | "user_blocked" | "message_not_accepted" | "message_not_yours" | "edit_window_over" | "message_group_not_found" | "message_not_found" | "user_not_found" | "message_deleted" | "reaction_limit" | "cursor_expired" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "message_uuid_invalid" | "created_at_invalid" | "reaction_invalid" | "reply_to_invalid" | "display_name_invalid" | "prefix_invalid" | "user_is_caller" | "muted_until_invalid" | "cleared_invalid" | "reason_invalid" | "rate_limited" | "internal_error" | "unavailable";
+        Code: "body_invalid" | "user_not_provisioned" | "user_blocked" | "message_not_accepted" | "request_pending" | "message_not_yours" | "edit_window_over" | "message_group_not_found" | "message_not_found" | "user_not_found" | "request_accepted" | "message_deleted" | "reaction_limit" | "cursor_expired" | "body_too_large" | "message_group_uuid_blank" | "message_group_uuid_invalid" | "user_uuid_invalid" | "user_reciever_handle_blank" | "user_reciever_not_found" | "user_reciever_is_sender" | "message_blank" | "message_exceed_max_chars" | "limit_invalid" | "cursor_invalid" | "idempotency_key_invalid" | "idempotency_key_reused" | "message_uuid_invalid" | "created_at_invalid" | "reaction_invalid" | "reply_to_invalid" | "display_name_invalid" | "messages_from_invalid" | "prefix_invalid" | "user_is_caller" | "muted_until_invalid" | "cleared_invalid" | "reason_invalid" | "rate_limited" | "internal_error" | "unavailable";
         /** @description An error that API Gateway returns itself. */
         GatewayError: {
             message: string | null;
@@ -694,6 +755,19 @@ export interface components {
             };
             content: {
                 "application/json": ("user_not_provisioned" | "user_blocked" | "message_not_accepted")[];
+            };
+        };
+        /**
+         * @description The caller is not in the table of users; blocks the other member (`user_blocked`); the other member does not
+         *     accept messages of the caller (`message_not_accepted`), for a reason that is not told; or has not answered the
+         *     caller's first message (`request_pending`).
+         */
+        MessageNotAccepted: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": ("user_not_provisioned" | "user_blocked" | "message_not_accepted" | "request_pending")[];
             };
         };
         /** @description No user has this uuid. API Gateway's own 404 has its own form. */
@@ -1067,6 +1141,133 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listMessageRequests: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of rows. */
+                limit?: components["parameters"]["limit"];
+                /** @description Start of the page, from the previous page's `Link`. Opaque. */
+                cursor?: components["parameters"]["cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedMessageGroup"][];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            /** @description A parameter is invalid. The answer contains all codes that apply. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ("limit_invalid" | "cursor_invalid")[];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    acceptMessageRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
+                 */
+                message_group_uuid: components["parameters"]["message_group_uuid"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group is accepted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            404: components["responses"]["MessageGroupNotFound"];
+            /** @description The group's uuid is invalid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ("message_group_uuid_blank" | "message_group_uuid_invalid")[];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    declineMessageRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description 36 characters with hyphens, in any case.
+                 * @example 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
+                 */
+                message_group_uuid: components["parameters"]["message_group_uuid"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request is declined. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            404: components["responses"]["MessageGroupNotFound"];
+            /** @description The caller has accepted the group. To end it, block the other member. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Codes"];
+                };
+            };
+            /** @description The group's uuid is invalid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ("message_group_uuid_blank" | "message_group_uuid_invalid")[];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     countUnread: {
         parameters: {
             query?: never;
@@ -1170,7 +1371,7 @@ export interface operations {
             };
             400: components["responses"]["BodyInvalid"];
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["NotAccepted"];
+            403: components["responses"]["MessageNotAccepted"];
             404: components["responses"]["MessageNotFound"];
             /** @description The message to reply to is deleted. */
             409: {
@@ -1758,7 +1959,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": "display_name_invalid"[];
+                    "application/json": ("display_name_invalid" | "messages_from_invalid")[];
                 };
             };
             429: components["responses"]["TooManyRequests"];

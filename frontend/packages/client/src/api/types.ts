@@ -46,7 +46,9 @@ export type User = Schemas['User'];
 /** A user whom the signed-in user blocks, with the time of the block. */
 export type BlockedUser = Schemas['BlockedUser'];
 /** The signed-in user, with their settings. An earlier API has none. */
-export type Me = User & Partial<Pick<Schemas['Me'], 'read_receipts'>>;
+export type Me = User & Partial<Pick<Schemas['Me'], 'read_receipts' | 'messages_from'>>;
+/** Who may open a conversation with a user. */
+export type MessagesFrom = Schemas['MessagesFrom'];
 
 /** A page of a list. */
 export interface Page<Row> {

@@ -9,6 +9,7 @@ import { GroupSettings } from './group-settings.ts';
 import { MessageChanges } from './message-changes.ts';
 import { ReadMarkers } from './read-markers.ts';
 import { repeat } from './repeat.ts';
+import { Requests } from './requests.ts';
 import { ShownGroups } from './shown-groups.ts';
 import { uuidOfPair } from '../users/uuid-of-pair.ts';
 
@@ -42,6 +43,8 @@ export class ConversationState {
   readonly settings: GroupSettings;
   /** Conversations with what their members have read. */
   readonly groups: ShownGroups;
+  /** Conversations that the user has not accepted. */
+  readonly requests: Requests;
 
   constructor(client: MessagesClient) {
     this.#client = client;
@@ -53,6 +56,7 @@ export class ConversationState {
     this.changes = new MessageChanges(client);
     this.reads = new ReadMarkers(client, this.refresher);
     this.groups = new ShownGroups(client, loader, this.refresher);
+    this.requests = new Requests(client, this.groups);
   }
 
   /**

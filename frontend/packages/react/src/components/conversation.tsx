@@ -30,6 +30,7 @@ import { Announcement } from './announcement.tsx';
 import { BlockedNotice } from './blocked-notice.tsx';
 import type { OwnConversationValue } from './conversation-context.ts';
 import { Handle, Name } from './labels.tsx';
+import { RequestNotice } from './request-notice.tsx';
 import { SuccessorQuestion } from './successor-question.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
 import { Composer as DefaultComposer } from './composer.tsx';
@@ -133,7 +134,9 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
   const { isBlocked } = blocking;
   const settings = useGroupSettings(group);
   const mutedUntil = (row ?? shown)?.muted_until;
-  const actions = useActions(group, items, otherName, isBlocked, person?.uuid, unread.setFirst);
+  // Reactions and replies would tell the stranger that the message was seen.
+  const isClosed = isBlocked || shown?.request !== undefined;
+  const actions = useActions(group, items, otherName, isClosed, person?.uuid, unread.setFirst);
   const { conversation, edited, reply, editLast, endReply } = actions;
   const actionProblem = blocking.problem ?? settings.problem ?? actions.problem;
   useTitle(person === null ? texts.text('conversation.label') : otherName, onTitle);
@@ -227,6 +230,8 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
         <SuccessorQuestion person={person} successor={successor} onChoice={choose} />
       ) : isBlocked ? (
         <BlockedNotice person={person} isChanging={blocking.isChanging} onUnblock={() => blocking.change(false)} />
+      ) : group !== null && shown?.request !== undefined ? (
+        <RequestNotice group={group} person={person} isDeclined={shown.request === 'declined'} />
       ) : (
         refusal === null &&
         target && (

@@ -1,0 +1,63 @@
+import { screen, waitFor, within } from '@testing-library/react';
+import { beforeEach, expect, test } from 'vitest';
+import { FakeStack } from './testing/fake-stack.ts';
+import { field, list } from './testing/page.ts';
+import { renderApp } from './testing/render-app.tsx';
+
+const HOUR = 3_600_000;
+
+let stack: FakeStack;
+let group: string;
+
+beforeEach(() => {
+  const now = Date.now();
+  stack = new FakeStack();
+  stack.addConversation('lore', ['lore', 'Hi', now - 3 * HOUR]);
+  group = stack.addConversation('scarlett', ['scarlett', 'Do you remember me?', now - HOUR]);
+  stack.requests.set(group, 'pending');
+});
+
+const row = async () => within(await list()).queryByRole('link', { name: /Scarlett Ho/ });
+const notice = () => screen.findByRole('group', { name: 'Message request' });
+const answers = () => stack.changes.map(({ request }) => request).filter((request) => request.includes('/message_requests/'));
+
+test('a request is not in the inbox until it is accepted in its conversation', async () => {
+  const { user } = renderApp(`/messages/${group}`);
+  const request = within(await notice());
+  expect(screen.queryByRole('textbox', { name: /^Message to/ })).toBeNull();
+  expect(await row()).toBeNull();
+  await user.click(request.getByRole('button', { name: 'Accept' }));
+  await field();
+  await waitFor(async () => expect(await row()).toBeTruthy());
+  expect(answers()).toEqual([`PUT /api/message_requests/${group}`]);
+});
+
+test('the settings list requests, which can be declined', async () => {
+  const { user } = renderApp('/messages');
+  await list();
+  await user.click(screen.getByRole('button', { name: 'Settings' }));
+  await user.click(await screen.findByText('Message requests'));
+  await user.click(await screen.findByRole('button', { name: 'Decline the request of Scarlett Ho' }));
+  await screen.findByText('You have declined the request of Scarlett Ho.');
+  expect(answers()).toEqual([`DELETE /api/message_requests/${group}`]);
+  expect(screen.queryByText('Do you remember me?')).toBeNull();
+  expect(await row()).toBeNull();
+});
+
+test('an answer that fails is told', async () => {
+  stack.changeFailure = { status: 503, body: ['unavailable'] };
+  const { user } = renderApp(`/messages/${group}`);
+  await user.click(within(await notice()).getByRole('button', { name: 'Decline' }));
+  expect(await within(await notice()).findByText(/^The request could not be answered\./)).toBeTruthy();
+});
+
+test('the settings have who may write', async () => {
+  const { user } = renderApp('/messages');
+  await list();
+  await user.click(screen.getByRole('button', { name: 'Settings' }));
+  const choice = await screen.findByRole('combobox', { name: 'Who may write to me' });
+  await waitFor(() => expect(choice).toHaveProperty('disabled', false));
+  await user.selectOptions(choice, 'By request');
+  await waitFor(() => expect(stack.me.messages_from).toBe('requests'));
+  expect(choice).toHaveProperty('value', 'requests');
+});
