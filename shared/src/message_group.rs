@@ -16,8 +16,8 @@ use crate::{
     random::Random,
     sort_key::SortKey,
     table::{
-        InboxRow, Key, MemberStateRow, Membership, Newest, Partition, ReadPosition, RequestState, Table,
-        after, first_version, from_scalars, sort_key,
+        InboxRow, Item, Key, MemberStateRow, Membership, Newest, Partition, ReadPosition, RequestState,
+        Table, after, first_version, from_scalars, sort_key,
     },
     timestamp::Timestamp,
     user::{ShowsUser, User, Users},
@@ -142,10 +142,9 @@ impl Inbox {
     pub async fn group(&self, caller: Uuid, membership: &Membership) -> Result<MessageGroup, Error> {
         const MAX_SEARCHES: usize = 3;
         let group_uuid = membership.group_uuid;
-        let partitions = membership.partitions_of_row(caller);
         let hints = self.table.group_index(group_uuid).await?;
         // In descending order: the first row of a partition is the newest. The inbox wins.
-        let own = partitions.iter().rev().find_map(|partition| {
+        let own = membership.partitions_of_row(caller).iter().rev().find_map(|partition| {
             let pk = partition.to_string();
             hints.iter().find(|row| {
                 row.get("pk").is_some_and(|of_row| of_row.as_s().is_ok_and(|of_row| *of_row == pk))
@@ -170,12 +169,27 @@ impl Inbox {
             }
             // Rows only move upwards.
             let from = hint.filter(|_| search == 0).unwrap_or(membership.created_sk).to_string();
-            for partition in &partitions {
-                let rows = self.table.inbox_rows_of_group(*partition, group_uuid, &from).await?;
-                row = rows.into_iter().next_back().or(row);
-            }
+            row = self.locate(membership, group_uuid, caller, &from).await?;
         }
         Err(Error::unavailable(Dependency::DynamoDb, "the group's row was not found in the inbox"))
+    }
+
+    /// Searches for a member's row of a group from the position `from` upwards, first among the requests if it may be
+    /// there. Rows only move upwards, and from the requests to the inbox, so the search finds a row that moves meanwhile.
+    /// A downward search could miss it.
+    pub(crate) async fn locate(
+        &self,
+        membership: &Membership,
+        group_uuid: Uuid,
+        member: Uuid,
+        from: &str,
+    ) -> Result<Option<Item>, Error> {
+        let mut found = None;
+        for partition in membership.partitions_of_row(member) {
+            let rows = self.table.inbox_rows_of_group(partition, group_uuid, from).await?;
+            found = rows.into_iter().max_by(|a, b| sort_key(a).cmp(&sort_key(b))).or(found);
+        }
+        Ok(found)
     }
 
     /// Reads the caller's groups in a partition, in ascending order of their newest message, from the one after `last` on.

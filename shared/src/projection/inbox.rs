@@ -301,15 +301,9 @@ impl RowMove<'_> {
         Transaction::new(table).delete(item, unchanged)?.put_item(new, Condition::absent())?.commit().await
     }
 
-    /// Searches for the member's row from the position `from` upwards, first among the requests if it may be there. Rows
-    /// only move upwards, and from the requests to the inbox, so the search finds a row that moves meanwhile.
-    async fn locate(&self, from: &str) -> Result<Option<Item>, MoveError> {
-        let mut found = None;
-        for partition in self.membership.partitions_of_row(self.member) {
-            let rows = self.inbox.table.inbox_rows_of_group(partition, self.changes.group_uuid, from).await?;
-            found = rows.into_iter().max_by(|a, b| sort_key(a).cmp(&sort_key(b))).or(found);
-        }
-        Ok(found)
+    /// Searches for the member's row from the position `from` upwards.
+    async fn locate(&self, from: &str) -> Result<Option<Item>, Error> {
+        self.inbox.locate(self.membership, self.changes.group_uuid, self.member, from).await
     }
 
     /// Searches for the member's row from its first position upwards.
