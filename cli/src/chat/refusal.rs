@@ -38,7 +38,7 @@ const DESCRIPTIONS: [(&str, &str); 41] = [
     ("message_uuid_invalid", "the message's UUID is malformed"),
     ("created_at_invalid", "the message's time is malformed"),
     ("reaction_invalid", "the reaction is not one emoji"),
-    ("messages_from_invalid", "who may write is one of everyone, requests and nobody"),
+    ("messages_from_invalid", "the setting must be everyone, requests or nobody"),
     ("prefix_invalid", "the text to search for does not have 1 to 64 characters"),
     ("reply_to_invalid", "the answered message is not in the conversation"),
     ("device_invalid", "the device's UUID is malformed"),

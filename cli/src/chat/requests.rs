@@ -13,8 +13,8 @@ use crate::{
 };
 
 const EXAMPLES: &str = "\
-A user who only takes requests gets one message of each stranger, in a list of its own, until the request is accepted. An
-answer accepts it, too. The stranger of a declined request can send nothing more, and is not told why.
+With `--take requests`, a stranger can send one message until the user accepts the request. Requests have a list of their
+own. A reply accepts the request. After a refusal, the stranger can send nothing more and does not learn the reason.
 
 Examples:
   cruddur requests --as lore --take requests
@@ -31,7 +31,7 @@ pub struct Requests {
     #[command(flatten)]
     limit: Limit,
 
-    /// First change who may open a conversation with you: everyone, everyone by a request, or nobody
+    /// First change who may start conversations with the user: everyone, strangers by request, or nobody
     #[arg(long, value_name = "FROM", value_parser = PossibleValuesParser::new(MessagesFrom::ALL.map(MessagesFrom::name)))]
     take: Option<String>,
 }

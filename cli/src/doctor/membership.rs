@@ -54,8 +54,8 @@ impl Doctor {
                 if !matches!(new.get("blocked_by"), Some(AttributeValue::Ss(_))) {
                     new.remove("blocked_by");
                 }
-                // A row among the requests tells who was asked. Without one, the group counts as accepted: then nobody
-                // misses its messages.
+                // A row among the requests names the receiver. Without such a row, the group counts as accepted, so that no
+                // message stays hidden.
                 if rows::membership(&new, group).is_err() {
                     let asked = rows.iter().find_map(|row| Some((row.owner, row.row.request?)));
                     let asked = asked.filter(|(owner, _)| membership.has(*owner));
