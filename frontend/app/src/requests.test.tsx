@@ -44,7 +44,7 @@ test('the settings list requests, which can be declined', async () => {
   expect(await row()).toBeNull();
 });
 
-test('an answer that fails is told', async () => {
+test('the reason of a failed answer is shown', async () => {
   stack.changeFailure = { status: 503, body: ['unavailable'] };
   const { user } = renderApp(`/messages/${group}`);
   await user.click(within(await notice()).getByRole('button', { name: 'Decline' }));

@@ -1,56 +1,32 @@
 import { type BlockedUser, millisOf, shownName, stateOf } from '@cruddur/client';
-import { useRef, useState, useSyncExternalStore } from 'react';
 import { useClient, useComponents } from '../context.ts';
 import { useTexts } from '../hooks/use-texts.ts';
-import { explain } from '../texts/explain.ts';
 import { exactTime, format } from '../texts/formats.ts';
 import { Handle, Name } from './labels.tsx';
+import { PeopleList, useRowActions } from './people-list.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
 
 /** The users whom the person blocks, each with a button that ends the block. */
 export function BlockedPeople() {
   const { blocks } = stateOf(useClient());
-  const texts = useTexts();
-  const { text } = texts;
-  const [list] = useState(() => blocks.list());
-  const { value, error, isLoadingMore, moreError } = useSyncExternalStore(list.subscribe, list.state);
-  const [outcome, setOutcome] = useState<{ text: string; isProblem: boolean } | null>(null);
-  const note = useRef<HTMLParagraphElement>(null);
-
-  async function unblock({ uuid, display_name, handle }: BlockedUser): Promise<void> {
-    setOutcome(null);
-    try {
-      await blocks.unblock(uuid);
-    } catch (failure) {
-      setOutcome({ text: text('block.notEnded', { reason: explain(texts, failure) }), isProblem: true });
-      return;
-    }
-    // The button with the focus is about to be removed.
-    note.current?.focus();
-    list.remove((row) => row.uuid === uuid);
-    setOutcome({ text: text('block.ended', { name: shownName(display_name, handle) }), isProblem: false });
-  }
-
+  const { text } = useTexts();
+  const { act, ...people } = useRowActions(() => blocks.list());
   return (
-    <div className="cruddur-blocked">
-      <p ref={note} className={outcome?.isProblem === true ? 'cruddur-problem' : 'cruddur-hint'} role="status" tabIndex={-1}>
-        {outcome?.text ?? (value === undefined && (error === null ? text('loading') : explain(texts, error)))}
-      </p>
-      {value?.rows.length === 0 && value.next === null && <p className="cruddur-hint">{text('block.nobody')}</p>}
-      {value !== undefined && value.rows.length > 0 && (
-        <ul>
-          {value.rows.map((person) => (
-            <BlockedPerson key={person.uuid} person={person} onUnblock={() => void unblock(person)} />
-          ))}
-        </ul>
+    <PeopleList {...people} nothing="block.nobody" more="block.more">
+      {(person) => (
+        <BlockedPerson
+          key={person.uuid}
+          person={person}
+          onUnblock={() =>
+            act(person, {
+              run: () => blocks.unblock(person.uuid),
+              done: text('block.ended', { name: shownName(person.display_name, person.handle) }),
+              failed: (reason) => text('block.notEnded', { reason }),
+            })
+          }
+        />
       )}
-      {value !== undefined && value.next !== null && (
-        <button type="button" className="cruddur-button cruddur-small" disabled={isLoadingMore} onClick={() => void list.loadMore()}>
-          {text(isLoadingMore ? 'loading' : 'block.more')}
-        </button>
-      )}
-      {moreError !== null && <p className="cruddur-problem">{explain(texts, moreError)}</p>}
-    </div>
+    </PeopleList>
   );
 }
 

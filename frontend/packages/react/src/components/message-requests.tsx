@@ -1,57 +1,35 @@
 import { type MessageGroup, shownName, stateOf } from '@cruddur/client';
-import { useRef, useState, useSyncExternalStore } from 'react';
 import { useClient, useComponents } from '../context.ts';
 import { useTexts } from '../hooks/use-texts.ts';
-import { explain } from '../texts/explain.ts';
 import { Handle, Name } from './labels.tsx';
+import { PeopleList, useRowActions } from './people-list.tsx';
 import { PlaceLink } from './place-link.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
 
 /** The conversations that strangers have opened, each with buttons that accept or decline it. `onOpen`: one is opened. */
 export function MessageRequests({ onOpen }: { onOpen?: () => void }) {
   const { requests } = stateOf(useClient());
-  const texts = useTexts();
-  const { text } = texts;
-  const [list] = useState(() => requests.list());
-  const { value, error, isLoadingMore, moreError } = useSyncExternalStore(list.subscribe, list.state);
-  const [outcome, setOutcome] = useState<{ text: string; isProblem: boolean } | null>(null);
-  const note = useRef<HTMLParagraphElement>(null);
-
-  async function answer({ uuid, display_name, handle }: MessageGroup, isAccepted: boolean): Promise<void> {
-    setOutcome(null);
-    try {
-      await requests.answer(uuid, isAccepted);
-    } catch (failure) {
-      setOutcome({ text: text('request.failed', { reason: explain(texts, failure) }), isProblem: true });
-      return;
-    }
-    // The button with the focus is about to be removed.
-    note.current?.focus();
-    list.remove((row) => row.uuid === uuid);
-    const name = shownName(display_name, handle);
-    setOutcome({ text: text(isAccepted ? 'request.accepted' : 'request.declined', { name }), isProblem: false });
-  }
-
+  const { text } = useTexts();
+  const { act, ...people } = useRowActions(() => requests.list());
   return (
-    <div className="cruddur-blocked">
-      <p ref={note} className={outcome?.isProblem === true ? 'cruddur-problem' : 'cruddur-hint'} role="status" tabIndex={-1}>
-        {outcome?.text ?? (value === undefined && (error === null ? text('loading') : explain(texts, error)))}
-      </p>
-      {value?.rows.length === 0 && value.next === null && <p className="cruddur-hint">{text('request.none')}</p>}
-      {value !== undefined && value.rows.length > 0 && (
-        <ul>
-          {value.rows.map((group) => (
-            <MessageRequest key={group.uuid} group={group} onOpen={onOpen} onAnswer={(isAccepted) => void answer(group, isAccepted)} />
-          ))}
-        </ul>
+    <PeopleList {...people} nothing="request.none" more="request.more">
+      {(group) => (
+        <MessageRequest
+          key={group.uuid}
+          group={group}
+          onOpen={onOpen}
+          onAnswer={(isAccepted) =>
+            act(group, {
+              run: () => requests.answer(group.uuid, isAccepted),
+              done: text(isAccepted ? 'request.accepted' : 'request.declined', {
+                name: shownName(group.display_name, group.handle),
+              }),
+              failed: (reason) => text('request.failed', { reason }),
+            })
+          }
+        />
       )}
-      {value !== undefined && value.next !== null && (
-        <button type="button" className="cruddur-button cruddur-small" disabled={isLoadingMore} onClick={() => void list.loadMore()}>
-          {text(isLoadingMore ? 'loading' : 'request.more')}
-        </button>
-      )}
-      {moreError !== null && <p className="cruddur-problem">{explain(texts, moreError)}</p>}
-    </div>
+    </PeopleList>
   );
 }
 
