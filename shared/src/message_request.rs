@@ -70,11 +70,14 @@ impl MessageRequests {
     async fn answer_with_retries(&self, member: Uuid, group_uuid: Uuid, answer: Answer) -> Result<(), Error> {
         let mut backoff = Backoff::new(&self.random);
         let mut first = None;
+        let mut in_doubt = false;
         for _ in 0..MAX_ATTEMPTS {
             let membership = membership_for(&self.table, group_uuid, member).await?;
             let request = membership.request_of(member);
             match (request, answer) {
                 (None, Answer::Accept) => return Ok(()),
+                // An attempt without an answer may have been executed before the acceptance.
+                (None, Answer::Decline) if in_doubt => break,
                 (None, Answer::Decline) => return Err(Error::RequestAccepted),
                 (Some(_), _) => {}
             }
@@ -89,13 +92,14 @@ impl MessageRequests {
             let now = Timestamp::new(self.clock.now());
             let transaction = Transaction::new(&self.table);
             let written = match write_answer(transaction, group_uuid, member, version, answer, now) {
-                Ok(transaction) => transaction.commit().await,
+                Ok(transaction) => transaction.commit_once().await,
                 Err(error) => Err(error),
             };
             match written {
                 Ok(()) => return Ok(()),
-                // Another write came first, or this one was written and its answer was lost.
-                Err(WriteError::ConditionFailed { .. } | WriteError::Busy(_) | WriteError::Unknown(_)) => {}
+                // Another write came first, or this one was executed and its answer was lost.
+                Err(WriteError::ConditionFailed { .. } | WriteError::Busy(_)) => {}
+                Err(WriteError::Unknown(_)) => in_doubt = true,
                 Err(error @ WriteError::Permanent(_)) => return Err(error.into()),
             }
             backoff.wait().await;

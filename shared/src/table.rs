@@ -7,8 +7,10 @@ use aws_sdk_dynamodb::{
     config::{http::HttpResponse, retry::RetryConfig},
     operation::{
         delete_item::DeleteItemError,
-        put_item::PutItemError,
-        transact_write_items::TransactWriteItemsError,
+        put_item::{PutItemError, PutItemOutput, builders::PutItemFluentBuilder},
+        transact_write_items::{
+            TransactWriteItemsError, TransactWriteItemsOutput, builders::TransactWriteItemsFluentBuilder,
+        },
         update_item::{UpdateItemError, UpdateItemOutput, builders::UpdateItemFluentBuilder},
     },
     types::{
@@ -357,6 +359,13 @@ impl Table {
         self.put(row, Condition::absent()).await
     }
 
+    /// Puts a new row in a single attempt. If the key exists, nothing was written.
+    pub async fn put_new_once(&self, row: &impl Serialize) -> Result<(), WriteError> {
+        let item = convert::to_item(row).map_err(|error| WriteError::Permanent(error.into()))?;
+        let put = self.put_item_request(item, Condition::absent());
+        was_put(put.customize().config_override(single_attempt()).send().await)
+    }
+
     /// Puts a row under a condition on the current one. If the condition is false, [`WriteError::ConditionFailed`]
     /// contains the current row.
     pub async fn put(&self, row: &impl Serialize, condition: Condition) -> Result<(), WriteError> {
@@ -366,21 +375,13 @@ impl Table {
 
     /// Puts an item under a condition, as [`Self::put`] does.
     pub async fn put_item(&self, item: Item, condition: Condition) -> Result<(), WriteError> {
+        was_put(self.put_item_request(item, condition).send().await)
+    }
+
+    fn put_item_request(&self, item: Item, condition: Condition) -> PutItemFluentBuilder {
         let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
-        let answer = with_condition!(put, condition)
+        with_condition!(put, condition)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(refused)) => {
-                    let rows = vec![Some(refused.item.clone().unwrap_or_default())];
-                    Err(WriteError::ConditionFailed { rows, cause: error.into() })
-                }
-                _ => Err(WriteError::from_sdk(error)),
-            },
-        }
     }
 
     /// Deletes a row under a condition. Succeeds if the condition is false.
@@ -404,8 +405,7 @@ impl Table {
     /// Updates a row under a condition, in a single attempt, and returns the updated row. If the condition is false,
     /// nothing was written.
     pub async fn update_once(&self, update: Update) -> Result<Item, WriteError> {
-        let once = aws_sdk_dynamodb::config::Builder::new().retry_config(RetryConfig::disabled());
-        updated(self.update_item(update).customize().config_override(once).send().await)
+        updated(self.update_item(update).customize().config_override(single_attempt()).send().await)
     }
 
     fn update_item(&self, update: Update) -> UpdateItemFluentBuilder {
@@ -421,17 +421,26 @@ impl Table {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<(), WriteError> {
-        match self.client.transact_write_items().set_transact_items(Some(actions)).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
-                    let reasons = canceled.cancellation_reasons.clone().unwrap_or_default();
-                    Err(WriteError::from_reasons(&reasons, error.into()))
-                }
-                _ => Err(WriteError::from_sdk(error)),
-            },
-        }
+    fn transaction_request(&self, actions: Vec<TransactWriteItem>) -> TransactWriteItemsFluentBuilder {
+        self.client.transact_write_items().set_transact_items(Some(actions))
+    }
+}
+
+/// Without the SDK's own retries, which hide that an earlier attempt may have been executed.
+fn single_attempt() -> aws_sdk_dynamodb::config::Builder {
+    aws_sdk_dynamodb::config::Builder::new().retry_config(RetryConfig::disabled())
+}
+
+fn was_put(answer: Result<PutItemOutput, SdkError<PutItemError, HttpResponse>>) -> Result<(), WriteError> {
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) => match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(refused)) => {
+                let rows = vec![Some(refused.item.clone().unwrap_or_default())];
+                Err(WriteError::ConditionFailed { rows, cause: error.into() })
+            }
+            _ => Err(WriteError::from_sdk(error)),
+        },
     }
 }
 
@@ -444,6 +453,21 @@ fn updated(
             Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
                 let rows = vec![Some(refused.item.clone().unwrap_or_default())];
                 Err(WriteError::ConditionFailed { rows, cause: error.into() })
+            }
+            _ => Err(WriteError::from_sdk(error)),
+        },
+    }
+}
+
+fn was_committed(
+    answer: Result<TransactWriteItemsOutput, SdkError<TransactWriteItemsError, HttpResponse>>,
+) -> Result<(), WriteError> {
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) => match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+                let reasons = canceled.cancellation_reasons.clone().unwrap_or_default();
+                Err(WriteError::from_reasons(&reasons, error.into()))
             }
             _ => Err(WriteError::from_sdk(error)),
         },

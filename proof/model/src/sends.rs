@@ -10,10 +10,9 @@
 //!   late, after its sender stopped waiting (or never); an invocation dies, possibly with its write in
 //!   progress.
 //!
-//! A write without a response is sent again, by the SDK or by the function. The SDK repeats a transaction
-//! with the same `ClientRequestToken`, so the response is that of the first attempt. The function uses a new
-//! token. A conflict only causes the same write to be sent again, so it has no step of its own. A timeout is
-//! the death of the invocation. Request hashes are not modeled: a key is only used for one request.
+//! A write without a response is sent again by the function. A conflict only causes the same write to be sent
+//! again, so it has no step of its own. A timeout is the death of the invocation. Request hashes are not
+//! modeled: a key is only used for one request.
 
 use std::fmt;
 
@@ -483,11 +482,6 @@ impl Sends {
                     steps.add(next, format_args!("{who} is refused: another message has its key"));
                 }
                 Judgment::Nothing => {}
-            }
-            // The SDK's own retry.
-            if self.keys(write).len() > 1 && state.message(write.uuid).is_some() {
-                let next = state.clone().with_next(invocation, Call::Await(write));
-                steps.add(next, format_args!("{who} is sent again by the SDK, with the same token"));
             }
         }
         if let Some(next) = state.with_fault() {

@@ -432,11 +432,12 @@ impl IntendedWrite<'_> {
         }
     }
 
+    /// Writes in a single attempt: the SDK's own retries would hide that an earlier one may have been executed.
     async fn write(&self, messages: &Messages) -> Result<(), WriteError> {
         let table = &messages.table;
         let is_single = matches!(self.group, GroupWrite::None) && self.message.reply_sk.is_none();
         if is_single && self.idempotency.is_none() {
-            return table.put_new(&self.message).await;
+            return table.put_new_once(&self.message).await;
         }
         let mut transaction = Transaction::new(table);
         if let Some(row) = &self.idempotency {
@@ -456,7 +457,7 @@ impl IntendedWrite<'_> {
             let answered = Key::Message { group_uuid: self.group_uuid, sk };
             transaction = transaction.check(&answered, Condition::exists().and_absent("deleted_at"))?;
         }
-        transaction.commit().await
+        transaction.commit_once().await
     }
 
     /// Decides the outcome of a refused write. `rows` are the existing rows, in the order of [`Self::write`]. Returns

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use uuid::Uuid;
 
-use super::{Item, Key, Table, WriteError};
+use super::{Item, Key, Table, WriteError, single_attempt, was_committed};
 
 /// A condition on one row.
 #[derive(Clone, Debug)]
@@ -214,6 +214,12 @@ impl Transaction {
 
     /// Sends the transaction.
     pub async fn commit(self) -> Result<(), WriteError> {
-        self.table.transact(self.actions).await
+        was_committed(self.table.transaction_request(self.actions).send().await)
+    }
+
+    /// Sends the transaction in a single attempt. If a condition is false, nothing was written.
+    pub async fn commit_once(self) -> Result<(), WriteError> {
+        let request = self.table.transaction_request(self.actions);
+        was_committed(request.customize().config_override(single_attempt()).send().await)
     }
 }
