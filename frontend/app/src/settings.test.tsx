@@ -5,6 +5,8 @@ import { field, list, shownTexts } from './testing/page.ts';
 import { renderApp } from './testing/render-app.tsx';
 
 const HOUR = 3_600_000;
+// A change on another device takes a reading of the log and a request.
+const ELSEWHERE = { timeout: 8000 };
 const REFUSED = { status: 403, body: ['user_not_provisioned'] };
 
 let stack: FakeStack;
@@ -114,10 +116,10 @@ describe('a hidden conversation', () => {
     expect(path()).toBe('/messages');
     await waitFor(() => expect(settingsOf(group)).toEqual([{ hidden: true }]));
     stack.receive(other, 'lore', 'News');
-    await waitFor(async () => expect(within(await list()).getByText('News')).toBeTruthy());
+    await waitFor(async () => expect(within(await list()).getByText('News')).toBeTruthy(), ELSEWHERE);
     expect(await row()).toBeNull();
     stack.receive(group, 'scarlett', 'Back again');
-    await waitFor(async () => expect(within((await row()) ?? document.body).getByText('Back again')).toBeTruthy());
+    await waitFor(async () => expect(within((await row()) ?? document.body).getByText('Back again')).toBeTruthy(), ELSEWHERE);
   });
 
   test('returns if the request fails, with the reason', async () => {
@@ -143,10 +145,9 @@ describe('a hidden conversation', () => {
     expect(await row()).toBeTruthy();
     await waitFor(() => expect(stack.eventTokens.length).toBeGreaterThan(0));
     stack.changeSettings(group, { hidden: true });
-    // Each change takes a reading of the log and a request for the group.
-    await waitFor(async () => expect(await row()).toBeNull(), { timeout: 8000 });
+    await waitFor(async () => expect(await row()).toBeNull(), ELSEWHERE);
     stack.changeSettings(group, { hidden: false });
-    await waitFor(async () => expect(await row()).toBeTruthy(), { timeout: 8000 });
+    await waitFor(async () => expect(await row()).toBeTruthy(), ELSEWHERE);
   });
 });
 
