@@ -194,6 +194,8 @@ impl World {
         world.lambda.sockets.set_fault(None);
         world.settle().await;
         world.people.end_all_blocks().await;
+        // The inbox rows then show that the blocks have ended.
+        world.rest().await;
         world.people.accept_all_requests().await;
         world.people.show_all_hidden().await;
         world.rest().await;
