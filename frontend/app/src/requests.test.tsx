@@ -45,7 +45,7 @@ test('the settings list requests, which can be declined', async () => {
 });
 
 test('the reason of a failed answer is shown', async () => {
-  stack.changeFailure = { status: 503, body: ['unavailable'] };
+  stack.changeFailure = { status: 403, body: ['user_not_provisioned'] };
   const { user } = renderApp(`/messages/${group}`);
   await user.click(within(await notice()).getByRole('button', { name: 'Decline' }));
   expect(await within(await notice()).findByText(/^The request could not be answered\./)).toBeTruthy();

@@ -115,6 +115,8 @@ describe('a hidden conversation', () => {
     expect(await row()).toBeNull();
     expect(path()).toBe('/messages');
     await waitFor(() => expect(settingsOf(group)).toEqual([{ hidden: true }]));
+    // Hidden up to the newest message of this moment.
+    await waitFor(() => expect(stack.settings.get(group)?.hidden).toBeTruthy());
     stack.receive(other, 'lore', 'News');
     await waitFor(async () => expect(within(await list()).getByText('News')).toBeTruthy(), ELSEWHERE);
     expect(await row()).toBeNull();
