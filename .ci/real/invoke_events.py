@@ -40,6 +40,8 @@ def problem(function, case, expected, answer):
     """Describes an unexpected answer. Returns None for the documented one."""
     if function == "stream-handler":
         return None if answer == {"batchItemFailures": []} else "failures are reported"
+    if function == "erase-accounts":
+        return None if answer is None else "the answer is not null"
     if function == "post-confirmation":
         event = json.loads((events / function / f"{case}.json").read_text())
         return None if answer == event else "the answer is not the event"

@@ -1,7 +1,11 @@
 //! The local deployment: the functions, routes, timeouts and stream mapping of `template.yaml`. A test
 //! compares the two.
 
-use std::{ops::Index, sync::Arc, time::Duration};
+use std::{
+    ops::Index,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use aws_config::{AppName, SdkConfig};
 use aws_credential_types::Credentials;
@@ -10,9 +14,10 @@ use cruddur::{
     auth::Verifier,
     block::Blocks,
     clock::Clock,
-    config::{ConfigError, EditWindow, PushConfig, SendLimitConfig, TokenConfig, environment},
+    config::{ConfigError, EditWindow, ErasureConfig, PushConfig, SendLimitConfig, TokenConfig, environment},
     connection::Connections,
     dynamodb::{CallLimits, client},
+    erasure::Erasure,
     event::{self, Event},
     event_log::EventLog,
     export::Export,
@@ -29,8 +34,10 @@ use cruddur::{
     table::{RowKind, Table},
     user::Users,
 };
+use erase_accounts::CognitoUsers;
 use lambda_runtime::LambdaEvent;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::{
     function::Function,
@@ -51,6 +58,7 @@ pub struct Parts {
     /// The limit of new conversations per user. `None` means unlimited.
     pub conversation_limit: Option<SendLimitConfig>,
     pub edit_window: EditWindow,
+    pub erasure: ErasureConfig,
     /// The WebSocket API's management API. `None` means that nothing is pushed.
     pub push: Option<PushParts>,
     pub clock: Clock,
@@ -266,6 +274,10 @@ pub const FUNCTIONS: &[Declaration] = &[
         verifier: parts.verifier()?,
         users: parts.users(),
     }),
+    route!(erase_me, "erase-me", READ_TIMEOUT, |this, parts| erase_me::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+    }),
     route!(list_events, "list-events", READ_TIMEOUT, |this, parts| list_events::App {
         verifier: parts.verifier()?,
         users: parts.users(),
@@ -315,7 +327,28 @@ pub const FUNCTIONS: &[Declaration] = &[
             Ok(Function::with_app(this.name, this.timeout, app, handler))
         },
     },
+    Declaration {
+        name: SCHEDULED,
+        routes: &[],
+        timeout: Duration::from_mins(5),
+        configure: |lookup| erase_accounts::App::from_lookup(lookup).map(drop),
+        build: |this, parts| {
+            let table = parts.table(this.name, CallLimits::WRITE);
+            let app = erase_accounts::App {
+                users: parts.users(),
+                erasure: Erasure::new(table, parts.clock.clone(), parts.random.clone()),
+                cognito: CognitoUsers::Absent,
+                config: parts.erasure,
+                next_deletion: Mutex::new(Instant::now()),
+            };
+            let handler = |app: Arc<_>, event| async move { erase_accounts::handler(&app, event).await };
+            Ok(Function::with_app(this.name, this.timeout, app, handler))
+        },
+    },
 ];
+
+/// The function with a schedule.
+pub const SCHEDULED: &str = "erase-accounts";
 
 /// The function behind the WebSocket API's route `$connect`.
 pub const WEBSOCKET_CONNECT: &str = "open-connection";

@@ -11,6 +11,7 @@ pub mod mapping;
 pub mod options;
 mod page;
 mod pages;
+mod schedule;
 mod sign_in;
 pub mod stack;
 pub mod web_client;

@@ -9,7 +9,7 @@ use axum::{Router, middleware};
 use backon::{ConstantBuilder, Retryable as _};
 use cruddur::{
     clock::Clock,
-    config::{DatabaseConfig, PushConfig, TokenConfig, environment},
+    config::{DatabaseConfig, ErasureConfig, PushConfig, TokenConfig, environment},
     dynamodb::{CallLimits, client},
     https,
     https::dynamodb_client,
@@ -25,7 +25,9 @@ use tokio_postgres::error::SqlState;
 
 use crate::{
     data_dir::DataDir,
-    deployment::{Functions, Parts, PushParts, WEBSOCKET_CONNECT, WEBSOCKET_ROUTES, stream_filters},
+    deployment::{
+        Functions, Parts, PushParts, SCHEDULED, WEBSOCKET_CONNECT, WEBSOCKET_ROUTES, stream_filters,
+    },
     engines::{self, EngineError},
     gateway::{
         Gateway,
@@ -36,12 +38,16 @@ use crate::{
     mapping::{self, Batching, Mapping, MappingHandle},
     options::{DynamoDbUrls, Engines, Options},
     pages,
+    schedule::Schedule,
     sign_in::{self, Sessions},
     web_client::WebClient,
 };
 
 /// Time limit for running requests at shutdown.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// The time after which an erasure makes its last pass. In AWS, requests that began before it may take eleven minutes.
+const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// A running stack. Stop it with [`Stack::stop`]: a dropped stack leaves its engines running until the
 /// process ends.
@@ -55,6 +61,7 @@ pub struct Stack {
     stop: watch::Sender<bool>,
     server: JoinHandle<std::io::Result<()>>,
     mapping: MappingHandle,
+    schedule: Schedule,
     dynamodb: Option<engines::dynamodb::DynamoDb>,
     postgres: Option<engines::postgres::Postgres>,
     // Last, so that it is unlocked after everything else has stopped.
@@ -109,6 +116,7 @@ impl Stack {
             send_limit: engines.send_limit,
             conversation_limit: engines.conversation_limit,
             edit_window: engines.edit_window,
+            erasure: ErasureConfig { settled_after: SETTLED_AFTER, ..ErasureConfig::DEFAULT },
             push: (!options.no_websocket).then(|| {
                 let config = PushConfig { url: format!("{url}{}", websocket::PATH) };
                 PushParts { connector: https::connector(&config.url, environment), config }
@@ -122,6 +130,7 @@ impl Stack {
             mapping_options(&urls.streams, &engines.region, message_table.stream_arn, data.as_ref()).await,
             functions["stream-handler"].clone(),
         )?;
+        let schedule = Schedule::start(functions[SCHEDULED].clone());
         let health = json!({
             "status": "ok",
             "url": url,
@@ -162,6 +171,7 @@ impl Stack {
             stop,
             server,
             mapping,
+            schedule,
             dynamodb,
             postgres: postgres_engine,
             _data: data,
@@ -205,6 +215,7 @@ impl Stack {
         if let Some(websocket) = self.websocket {
             websocket.stop().await;
         }
+        drop(self.schedule);
         self.mapping.stop().await;
         let postgres = match self.postgres {
             Some(engine) => engine.shutdown().await,

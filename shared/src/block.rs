@@ -33,12 +33,16 @@ const MAX_ATTEMPTS: usize = 8;
 const FURTHER_READ_LIMIT: usize = 100;
 
 impl Membership {
-    /// Fails if a member may neither send, edit nor react: with [`Error::UserBlocked`] if the member blocks the other
-    /// one, with [`Error::MessageNotAccepted`] if the other one blocks the member or has declined the request.
+    /// Fails if a member may neither send, edit nor react: with [`Error::UserNotProvisioned`] if the member is erased,
+    /// with [`Error::UserBlocked`] if the member blocks the other one, with [`Error::MessageNotAccepted`] if the other one
+    /// blocks the member, has declined the request, or is erased.
     pub(crate) fn check_accepts(&self, member: Uuid) -> Result<(), Error> {
-        if self.blocked_by.contains(&member) {
+        if self.erased.contains(&member) {
+            Err(Error::UserNotProvisioned)
+        } else if self.blocked_by.contains(&member) {
             Err(Error::UserBlocked)
         } else if !self.blocked_by.is_empty()
+            || !self.erased.is_empty()
             || self.request_of(self.other_than(member)) == Some(RequestState::Declined)
         {
             Err(Error::MessageNotAccepted)

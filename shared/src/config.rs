@@ -3,7 +3,7 @@
 //! One struct per concern, so that each function reads only the variables it uses. A missing or malformed variable
 //! fails start-up with an error that names it.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use aws_credential_types::Credentials;
 use chrono::TimeDelta;
@@ -263,6 +263,47 @@ impl EditWindow {
     pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
         let seconds = whole_number(lookup, "EDIT_WINDOW", 0..=31_536_000)?;
         Ok(seconds.map_or(Self::DEFAULT, |seconds| Self(TimeDelta::seconds(seconds.into()))))
+    }
+}
+
+/// Erasure of accounts, and the retention of reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErasureConfig {
+    /// The time from the beginning of an erasure to its last pass: requests that began before may write until then.
+    pub settled_after: Duration,
+    /// The age in days from which reports are deleted.
+    pub report_retention_days: u32,
+}
+
+impl ErasureConfig {
+    /// The configuration without variables. A UUID is cached for ten minutes, and a request ends within a minute.
+    pub const DEFAULT: Self = Self { settled_after: Duration::from_mins(11), report_retention_days: 90 };
+
+    /// Reads `REPORT_RETENTION`: 1 to 3650 days.
+    pub fn from_lookup(lookup: impl Lookup) -> Result<Self, ConfigError> {
+        let retention = whole_number(lookup, "REPORT_RETENTION", 1..=3650)?;
+        let report_retention_days = retention.unwrap_or(Self::DEFAULT.report_retention_days);
+        Ok(Self { report_retention_days, ..Self::DEFAULT })
+    }
+}
+
+/// The user pool whose users are deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserPoolConfig {
+    /// `ERASURE_USER_POOL_ID`
+    pub id: String,
+    /// `AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER` or `AWS_ENDPOINT_URL`. The default is the region's endpoint.
+    pub url: String,
+}
+
+impl UserPoolConfig {
+    /// Reads the configuration. Returns `None` if no pool is named.
+    pub fn from_lookup(lookup: impl Lookup, region: &str) -> Option<Self> {
+        let id = optional(lookup, "ERASURE_USER_POOL_ID")?;
+        let url = optional(lookup, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER")
+            .or_else(|| optional(lookup, "AWS_ENDPOINT_URL"))
+            .unwrap_or_else(|| format!("https://cognito-idp.{region}.amazonaws.com/"));
+        Some(Self { id, url })
     }
 }
 

@@ -111,6 +111,8 @@ pub enum Dependency {
     Postgres,
     /// The key set of the user pool.
     KeySet,
+    /// The user pool.
+    Cognito,
 }
 
 impl fmt::Display for Dependency {
@@ -119,6 +121,7 @@ impl fmt::Display for Dependency {
             Self::DynamoDb => "DynamoDB",
             Self::Postgres => "PostgreSQL",
             Self::KeySet => "the key set",
+            Self::Cognito => "Cognito",
         })
     }
 }

@@ -1,11 +1,11 @@
 //! Cruddur's direct messages: the library of the functions.
 //!
-//! - Domain: [`message`], [`message_group`], [`message_request`], [`user`], [`event_log`], [`connection`], [`export`], with the values [`timestamp`], [`sort_key`], [`page`],
+//! - Domain: [`message`], [`message_group`], [`message_request`], [`user`], [`event_log`], [`connection`], [`export`], [`erasure`], with the values [`timestamp`], [`sort_key`], [`page`],
 //!   [`idempotency`], [`send_limit`]
 //! - Storage: [`table`] (rows and keys in DynamoDB), [`stream`] (changes of the table), [`projection`] (their effects),
 //!   [`push`] (events to open sockets), [`dynamodb`], [`postgres`]
 //! - Requests: [`event`], [`auth`], [`request`], [`respond`], [`error`]
-//! - Operation: [`start`], [`warm_up`], [`health`], [`https`], [`signed_call`],
+//! - Operation: [`start`], [`warm_up`], [`health`], [`https`], [`cognito`], [`signed_call`],
 //!   [`config`], [`clock`], [`random`], [`invocation`], [`log`], [`metrics`]
 
 #![warn(missing_docs)]
@@ -14,10 +14,12 @@ pub mod auth;
 mod backoff;
 pub mod block;
 pub mod clock;
+pub mod cognito;
 pub mod config;
 pub mod connection;
 pub mod dynamodb;
 mod environment;
+pub mod erasure;
 pub mod error;
 pub mod event;
 pub mod event_log;

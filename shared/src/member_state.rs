@@ -100,8 +100,13 @@ impl MemberStates {
             let (newest, membership) =
                 tokio::try_join!(self.key_before(group_uuid, None), self.table.get::<Membership>(&key))?;
             let Some(newest) = newest else { return Ok(()) };
+            if membership.as_ref().is_some_and(|group| group.erased.contains(&member)) {
+                return Err(Error::UserNotProvisioned);
+            }
             let may_send_receipt = may_send_receipt
-                && membership.is_some_and(|group| group.blocked_by.is_empty() && group.request.is_none());
+                && membership.is_some_and(|group| {
+                    group.blocked_by.is_empty() && group.erased.is_empty() && group.request.is_none()
+                });
             let read = ReadPosition::UpTo(message.map_or(newest, |message| message.min(newest)));
             self.write(member, group_uuid, |state| {
                 let is_greater = state.read_sk.is_none_or(|old| old < read);

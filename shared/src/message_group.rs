@@ -45,14 +45,17 @@ pub const REFUSAL_STEP: Duration = Duration::from_millis(20);
 
 /// Reads the membership of a group for a caller who may be a stranger.
 ///
-/// Fails with [`Error::MessageGroupNotFound`] if the group does not exist or `caller` is not a member. DynamoDB takes
-/// longer to find a row than to find none, which would reveal to strangers that a group exists. Both failures therefore
-/// take a multiple of [`REFUSAL_STEP`].
+/// Fails with [`Error::MessageGroupNotFound`] if the group does not exist or `caller` is not a member, and with
+/// [`Error::UserNotProvisioned`] if the caller is erased. DynamoDB takes longer to find a row than to find none, which
+/// would reveal to strangers that a group exists. Both failures of strangers therefore take a multiple of
+/// [`REFUSAL_STEP`].
 pub async fn membership_for(table: &Table, group_uuid: Uuid, caller: Uuid) -> Result<Membership, Error> {
     let started = Instant::now();
     let membership = table.get::<Membership>(&Key::Membership(group_uuid)).await?;
     if let Some(membership) = membership.filter(|membership| membership.has(caller)) {
-        return Ok(membership);
+        // The caller's UUID may have been read before.
+        let is_erased = membership.erased.contains(&caller);
+        return if is_erased { Err(Error::UserNotProvisioned) } else { Ok(membership) };
     }
     let steps = started.elapsed().div_duration_f64(REFUSAL_STEP).floor() + 1.0;
     sleep_until(started + REFUSAL_STEP.mul_f64(steps)).await;
@@ -526,6 +529,9 @@ pub struct GroupMember {
     pub handle: String,
     /// The member's name.
     pub display_name: String,
+    /// The member's account is erased.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
     /// The time at which the member last marked messages as read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_read_at: Option<Timestamp>,
@@ -560,6 +566,7 @@ impl GroupMember {
                 uuid,
                 handle: names.handle.clone(),
                 display_name: names.display_name.clone(),
+                erased: membership.erased.contains(&uuid),
                 last_read_at,
                 last_read_message_uuid: last_read_sk.map(|sk| sk.message_uuid),
             }

@@ -65,6 +65,12 @@ pub enum Metric {
     UnknownKeys,
     /// Confirmed users who could not be written to the users table.
     UsersNotEntered,
+    /// Accounts that were erased completely.
+    AccountsErased,
+    /// Passes of erasures that failed. They are repeated.
+    ErasuresFailed,
+    /// Reports deleted at the end of their retention.
+    ReportsDeleted,
     /// First invocations of an execution environment.
     ColdStarts,
     /// Read request units, as reported by DynamoDB.

@@ -28,10 +28,20 @@ pub fn created(body: &impl Serialize) -> Result<Response<Body>, Error> {
     Ok(json(StatusCode::CREATED, body))
 }
 
+/// Creates a 202 response without a body.
+#[must_use]
+pub fn accepted() -> Response<Body> {
+    empty(StatusCode::ACCEPTED)
+}
+
 /// Creates a 204 response.
 #[must_use]
 pub fn no_content() -> Response<Body> {
-    let mut response = json(StatusCode::NO_CONTENT, String::new());
+    empty(StatusCode::NO_CONTENT)
+}
+
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = json(status, String::new());
     *response.body_mut() = Body::Empty;
     response.headers_mut().remove(header::CONTENT_TYPE);
     response

@@ -24,6 +24,7 @@ use crate::{
 
 pub mod confirm;
 pub mod display_name;
+pub mod erasure;
 mod names;
 mod reports;
 pub mod search;

@@ -5,5 +5,6 @@
 SELECT cognito_user_id, handle, display_name
 FROM public.users
 WHERE ((lower(handle) = lower($1) AND cognito_user_id IS NOT NULL) OR cognito_user_id = $2)
+  AND erased_at IS NULL
   -- Marks a deleted person; no pool has such a sub.
   AND cognito_user_id NOT LIKE 'deleted:%'

@@ -7,7 +7,7 @@ WITH found AS (
     (
         SELECT uuid, handle, display_name, 1 AS place, lower(handle) AS sorted
         FROM public.users
-        WHERE lower(handle) >= lower($1) AND lower(handle) < lower($1) || chr(1114111) AND uuid <> $3
+        WHERE lower(handle) >= lower($1) AND lower(handle) < lower($1) || chr(1114111) AND uuid <> $3 AND erased_at IS NULL
         ORDER BY lower(handle)
         LIMIT 20
     )
@@ -17,7 +17,7 @@ WITH found AS (
         FROM public.users
         WHERE lower(display_name) COLLATE "C" >= lower($2) AND lower(display_name) COLLATE "C" < lower($2) || chr(1114111)
             AND NOT (lower(handle) >= lower($1) AND lower(handle) < lower($1) || chr(1114111))
-            AND uuid <> $3
+            AND uuid <> $3 AND erased_at IS NULL
         ORDER BY lower(display_name) COLLATE "C"
         LIMIT 20
     )

@@ -2,4 +2,4 @@
 -- $1 text: the handle
 SELECT uuid, handle, display_name
 FROM public.users
-WHERE lower(handle) = lower($1)
+WHERE lower(handle) = lower($1) AND erased_at IS NULL

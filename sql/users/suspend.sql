@@ -3,5 +3,5 @@
 -- $2 bool: suspend
 UPDATE public.users
 SET suspended_at = CASE WHEN $2 THEN coalesce(suspended_at, now()) END
-WHERE lower(handle) = $1
+WHERE lower(handle) = $1 AND erased_at IS NULL
 RETURNING uuid

@@ -4,6 +4,7 @@
 SELECT uuid, handle, display_name, count(*) OVER () AS total
 FROM public.users
 WHERE cognito_user_id IS NOT NULL
+  AND erased_at IS NULL
   -- Marks a deleted person; no pool has such a sub.
   AND cognito_user_id NOT LIKE 'deleted:%'
 ORDER BY created_at, uuid

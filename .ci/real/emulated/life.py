@@ -57,14 +57,15 @@ def deployed():
     settings = cognito.describe_user_pool_client(UserPoolId=pool, ClientId=app)["UserPoolClient"]
     pages = f"{ORIGIN}/callback http://localhost:3000/callback {ORIGIN}/ http://localhost:3000/"
     check("pages after sign-in and sign-out", pages, " ".join(settings["CallbackURLs"] + settings["LogoutURLs"]))
-    for handle in HANDLES:
+    for handle in [*HANDLES, "leaver"]:
         mail = f"{handle}@cruddur.example"
         attributes = {"email": mail, "name": f"{handle.title()} Example", "preferred_username": handle}
         attributes = [{"Name": name, "Value": value} for name, value in attributes.items()]
         cognito.sign_up(ClientId=app, Username=mail, Password=PASSWORD, UserAttributes=attributes)
         # The emulator always issues this code.
         cognito.confirm_sign_up(ClientId=app, Username=mail, ConfirmationCode="123456")
-    check("users created by the trigger", str(len(HANDLES)), sql("SELECT count(*) FROM users"))
+    check("users created by the trigger", str(len(HANDLES) + 1), sql("SELECT count(*) FROM users"))
+    erasure(pool)
     message = {"message": "hello", "handle": "mock"}
     check("a message without a key set", 503, request("/api/messages", token("lore"), message))
     aws.sam_deploy(folder, key_set(pool))
@@ -72,6 +73,21 @@ def deployed():
     check("the first message", 200, request("/api/messages", token("lore"), message))
     say(f"from the empty account to the first message: {time.monotonic() - began:.0f} s")
     return folder
+
+
+def erasure(pool):
+    """The function that the schedule invokes deletes the Cognito user of an erased user."""
+    arguments = ["users", "erase", "@leaver", "--yes", "--target", "aws"]
+    database = {**os.environ, "DATABASE_URL": os.environ["OWNER_DATABASE_URL"]}
+    aws.succeed("cruddur users erase", str(aws.BINARIES / "cruddur"), *arguments, env=database)
+    check("rows of the erased user", "0", sql("SELECT count(*) FROM users WHERE handle = 'leaver' OR email LIKE 'leaver%'"))
+    cognito, end = client("cognito-idp"), time.monotonic() + 150
+    while time.monotonic() < end:
+        users = cognito.list_users(UserPoolId=pool, Filter='email = "leaver@cruddur.example"')["Users"]
+        if not users:
+            break
+        time.sleep(2)
+    check("Cognito users of the erased user", [], users)
 
 
 def run():

@@ -38,7 +38,7 @@ struct Alarm {
 
 /// The names of the template's alarms, without the stack's name. The prefix alone may match another stack, such as
 /// `cruddur-messages-staging`.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "iterator-age",
     "dead-letters",
     "groups-not-moved",
@@ -52,6 +52,7 @@ const NAMES: [&str; 18] = [
     "throttles-triggers",
     "table-throttles",
     "unknown-keys",
+    "erasures-failed",
     "users-not-entered",
     "messages-reported",
     "pushes-dropped",

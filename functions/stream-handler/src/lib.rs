@@ -185,7 +185,10 @@ impl App {
         }
         let work = async {
             let group_rows = self.inbox.group_rows(group_uuid).await?;
-            let members = group_rows.membership.members.keys().copied().collect::<Vec<_>>();
+            let membership = &group_rows.membership;
+            // Erased members have no log.
+            let members = membership.members.keys().filter(|member| !membership.erased.contains(member));
+            let members = members.copied().collect::<Vec<_>>();
             // The append reads a tail that could not be read here.
             let tails =
                 members.into_iter().map(|member| async move { (member, self.log.tail(member).await.ok()) });

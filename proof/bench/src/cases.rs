@@ -76,6 +76,8 @@ impl Case {
                 );
             }),
             "update-me" => ("update-me/nothing", |_, _| ()),
+            "erase-me" => ("erase-me/no-token", |_, _| ()),
+            "erase-accounts" => ("erase-accounts/schedule", |_, _| ()),
             "show-message-group" => ("show-message-group/found", |_, _| ()),
             "count-unread" => ("count-unread/counted", |_, _| ()),
             // Marks as read and unread in turn, so that each invocation writes.

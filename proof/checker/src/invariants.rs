@@ -106,8 +106,9 @@ impl Contents {
     pub fn check_logged(&self) -> Vec<String> {
         let mut findings = self.check_at_rest();
         for (group_uuid, messages) in &self.messages {
-            let members = self.memberships.get(group_uuid).into_iter().flat_map(|group| group.members.keys());
-            for member in members {
+            let group = self.memberships.get(group_uuid);
+            let members = group.into_iter().flat_map(|group| group.members.keys());
+            for member in members.filter(|member| group.is_none_or(|group| !group.erased.contains(member))) {
                 // Logged only if the member accepted the group before the stream handler read it.
                 let request =
                     self.memberships.get(group_uuid).filter(|group| group.request_to == Some(*member));
@@ -121,6 +122,7 @@ impl Contents {
                     created: messages.values().cloned().collect(),
                     changed: messages.values().filter(|message| message.version > 1).cloned().collect(),
                     states: states.cloned().collect(),
+                    ..GroupChanges::default()
                 };
                 let expected = expected.logged_for(*member, false).into_iter();
                 for change in expected.filter(|change| request.is_none() || change.message_sk() != request) {
@@ -148,6 +150,7 @@ impl Contents {
                 findings.push(format!("I18: {} {} is read beyond its newest message", inbox.pk, inbox.sk));
             }
         }
+        self.check_erased(&mut findings);
         findings
     }
 
@@ -289,6 +292,9 @@ impl Contents {
                     broken(&format!("I1: {rows} rows of member {member} in the inbox and the requests"));
                 }
                 let is_blocked = self.blocks.contains(&(*member, membership.other_than(*member)));
+                if membership.erased.contains(member) {
+                    continue;
+                }
                 let mut states = self.states.iter().filter(|state| state.sk == *member);
                 let state = states.find(|state| state.group_uuid() == Some(*group_uuid));
                 if membership.blocked_by.contains(member) != is_blocked
@@ -305,6 +311,47 @@ impl Contents {
             }
             if !membership.blocked_by.iter().all(|member| membership.has(*member)) {
                 broken("I10: a user who blocks is not in the group");
+            }
+            if !membership.erased.iter().all(|member| membership.has(*member)) {
+                broken("I10: an erased user is not in the group");
+            }
+        }
+    }
+
+    /// Of an erased member, a group has tombstones, and the names that replace the member's (I24).
+    fn check_erased(&self, findings: &mut Vec<String>) {
+        for membership in self.memberships.values() {
+            for (member, names) in
+                membership.members.iter().filter(|(uuid, _)| membership.erased.contains(uuid))
+            {
+                let mut broken = |what: &str, place: &str| findings.push(format!("I24: {what}: {place}"));
+                let messages = self.messages.get(&membership.group_uuid).into_iter().flatten();
+                for (sk, message) in messages.filter(|(_, message)| message.sender_uuid == *member) {
+                    let shown = (&message.sender_handle, &message.sender_display_name);
+                    if message.deleted_at.is_none() || shown != (&names.handle, &names.display_name) {
+                        broken("the message of an erased user", &format!("{} {sk}", message.pk));
+                    }
+                }
+                let inboxes =
+                    self.inboxes.iter().filter(|row| row.message_group_uuid == membership.group_uuid);
+                for row in inboxes.filter(|row| row.other_uuid == *member) {
+                    if (&row.other_handle, &row.other_display_name) != (&names.handle, &names.display_name) {
+                        broken("the inbox row names an erased user", &format!("{} {}", row.pk, row.sk));
+                    }
+                }
+                if self
+                    .states
+                    .iter()
+                    .any(|state| state.sk == *member && state.group_uuid() == Some(membership.group_uuid))
+                {
+                    broken("the state of an erased user", &membership.pk);
+                }
+                if self.logs.contains_key(&Partition::EventLog(*member).to_string()) {
+                    broken("the event log of an erased user", &member.to_string());
+                }
+                if self.blocks.iter().any(|(user, _)| user == member) {
+                    broken("the block of an erased user", &member.to_string());
+                }
             }
         }
     }
@@ -394,9 +441,14 @@ impl Contents {
         let of_state = |state: &MemberStateRow| {
             (state.blocked, state.muted_until, state.hidden_sk, state.cleared_sk, state.request)
         };
+        // The state of an erased owner is deleted.
+        let membership = self.memberships.get(&row.message_group_uuid);
+        let request = membership
+            .filter(|group| group.erased.contains(&owner))
+            .and_then(|group| group.request_of(owner));
         // Rows of the old system are read up to where the migration found them.
         let is_joined = joined == (newest.version, newest.edited_at, newest.deleted_at, mine, version)
-            && settings == state.map_or_else(Default::default, of_state)
+            && settings == state.map_or((false, None, None, None, request), of_state)
             && row.marker() >= marker;
         (!is_joined)
             .then(|| format!("I17: {} {} is not the join: marker {marker:?}, {row:?}", row.pk, row.sk))
@@ -427,6 +479,12 @@ impl Contents {
             rows.sort_unstable_by_key(|row| row.sk);
             let mut broken =
                 |what: &str, row: &EventLogRow| findings.push(format!("{what}: {pk} {}", row.sk));
+            // The rows of an erased user's log go one by one.
+            let is_erased = self.memberships.values().flat_map(|group| &group.erased);
+            if is_erased.map(|user| Partition::EventLog(*user).to_string()).any(|of_erased| of_erased == *pk)
+            {
+                continue;
+            }
             for (place, row) in rows.iter().enumerate() {
                 let before = place.checked_sub(1).and_then(|place| rows.get(place)).map(|row| row.sk.get());
                 if before.or(*start).is_none_or(|before| before + 1 != row.sk.get()) {
@@ -473,7 +531,17 @@ impl Contents {
             states.find(|state| state.sk == *user_uuid)
         };
         let is_own = |user_uuid: &Uuid| Partition::EventLog(*user_uuid).to_string() == *pk;
+        // The states of erased members are deleted.
+        let is_erased = |group_uuid: &Uuid, user_uuid: &Uuid| {
+            self.memberships.get(group_uuid).is_some_and(|group| group.erased.contains(user_uuid))
+        };
         match change {
+            LoggedChange::Read { group_uuid, user_uuid, .. }
+            | LoggedChange::Group { group_uuid, user_uuid, .. }
+                if is_erased(group_uuid, user_uuid) =>
+            {
+                None
+            }
             LoggedChange::MessageChanged { group_uuid, message_sk, version } => {
                 let message = self.messages.get(group_uuid)?.get(message_sk)?;
                 (*version > message.version).then_some("I12: a logged change is not stored")

@@ -53,6 +53,7 @@ struct Functions {
     create_report: create_report::App,
     show_me: show_me::App,
     update_me: update_me::App,
+    erase_me: erase_me::App,
     show_message_group: show_message_group::App,
     count_unread: count_unread::App,
     mark_read: mark_read::App,
@@ -117,6 +118,7 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
     },
     show_me: show_me::App { verifier: verifier(), users: users() },
     update_me: update_me::App { verifier: verifier(), users: users() },
+    erase_me: erase_me::App { verifier: verifier(), users: users() },
     show_message_group: show_message_group::App {
         verifier: verifier(),
         users: users(),
@@ -239,6 +241,7 @@ fuzz_target!(|event: &str| {
             create_report::handler(&FUNCTIONS.create_report, request()).await,
             show_me::handler(&FUNCTIONS.show_me, request()).await,
             update_me::handler(&FUNCTIONS.update_me, request()).await,
+            erase_me::handler(&FUNCTIONS.erase_me, request()).await,
             show_message_group::handler(&FUNCTIONS.show_message_group, request()).await,
             count_unread::handler(&FUNCTIONS.count_unread, request()).await,
             mark_read::handler(&FUNCTIONS.mark_read, request()).await,

@@ -6,13 +6,14 @@ use std::{
         Arc, LazyLock, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{Router, body::Body};
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
     clock::Clock,
-    config::{EditWindow, TokenConfig},
+    config::{EditWindow, ErasureConfig, TokenConfig},
     dynamodb::{CallLimits, client},
     message_group::uuid_of_pair,
     random::Random,
@@ -103,6 +104,8 @@ impl World {
             send_limit: None,
             conversation_limit: None,
             edit_window: EditWindow::DEFAULT,
+            // A pass is the last one at once.
+            erasure: ErasureConfig { settled_after: Duration::ZERO, ..ErasureConfig::DEFAULT },
             push: None,
             clock: clock.clock(),
             random: seeded_random(),

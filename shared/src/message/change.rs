@@ -28,6 +28,19 @@ pub enum MessageChange {
     Delete,
 }
 
+/// Makes a message a tombstone. The `members` may have reacted to it.
+pub(crate) fn deletion(members: [Uuid; 2], deleted_at: Timestamp) -> Assignments {
+    let [a, b] = members.map(reactions_attribute);
+    Assignments {
+        set: ", message = :text, deleted_at = :now".to_owned(),
+        more: format!(" REMOVE edited_at, reply_sk, {a}, {b}"),
+        values: vec![
+            (":text", AttributeValue::S(String::new())),
+            (":now", AttributeValue::S(deleted_at.to_string())),
+        ],
+    }
+}
+
 impl Messages {
     /// Changes a message, and returns it. The same text and a second deletion change nothing.
     ///
@@ -63,17 +76,7 @@ impl Messages {
                         (":now", text(Timestamp::new(now).to_string())),
                     ],
                 })),
-                MessageChange::Delete => {
-                    let [own, others] = [caller, other].map(reactions_attribute);
-                    Ok(Some(Assignments {
-                        set: ", message = :text, deleted_at = :now".to_owned(),
-                        more: format!(" REMOVE edited_at, reply_sk, {own}, {others}"),
-                        values: vec![
-                            (":text", text(String::new())),
-                            (":now", text(Timestamp::new(now).to_string())),
-                        ],
-                    }))
-                }
+                MessageChange::Delete => Ok(Some(deletion([caller, other], Timestamp::new(now)))),
             }
         });
         Ok(Message::from(&changed.await?))

@@ -19,6 +19,7 @@ use crate::{
         Condition, InboxRow, Item, Key, MemberStateRow, Membership, MessageRow, Row, Transaction, WriteError,
         sort_key,
     },
+    user::User,
     warm_up::{self, Failure},
 };
 
@@ -33,6 +34,8 @@ pub struct GroupChanges {
     pub changed: Vec<MessageRow>,
     /// States of members.
     pub states: Vec<MemberStateRow>,
+    /// Members with the names that replace those in the others' rows.
+    pub renamed: Vec<User>,
 }
 
 impl GroupChanges {
@@ -62,6 +65,10 @@ impl GroupChanges {
         }
         for state in self.states.iter().filter(|state| state.sk == owner) {
             row.join_state(state);
+        }
+        if let Some(user) = self.renamed.iter().find(|user| user.uuid == row.other_uuid) {
+            row.other_handle.clone_from(&user.handle);
+            row.other_display_name.clone_from(&user.display_name);
         }
     }
 }
@@ -248,6 +255,9 @@ impl RowMove<'_> {
             };
             let mut joined = row.clone();
             self.changes.join_into(&mut joined, member);
+            if self.membership.erased.contains(&member) {
+                joined.forget_state(member, self.membership.request_of(member));
+            }
             // Correct even for a stale row: what was joined stays joined (I17).
             if joined == row {
                 result.already_there = 1;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     message::text::preview,
     message_group::marker,
-    table::{InboxRow, MemberStateRow, MessageRow, ReadPosition},
+    table::{InboxRow, MemberStateRow, MessageRow, ReadPosition, RequestState},
 };
 
 impl InboxRow {
@@ -46,6 +46,21 @@ impl InboxRow {
         self.pk = Self::partition(state.sk, self.request).to_string();
         self.own_sk = self.own_sk.filter(|own| state.floor_sk.is_none_or(|floor| *own > floor));
         self.shorten();
+    }
+
+    /// Removes the state of an erased owner, which no longer tells whether the owner has accepted the group: `request` is
+    /// what the membership has. The row never returns to the requests.
+    pub fn forget_state(&mut self, owner: Uuid, request: Option<RequestState>) {
+        self.request = self.request.and(request);
+        self.pk = Self::partition(owner, self.request).to_string();
+        self.state_version = 0;
+        self.read_sk = None;
+        self.own_sk = None;
+        self.floor_sk = None;
+        self.blocked = false;
+        self.muted_until = None;
+        self.hidden_sk = None;
+        self.cleared_sk = None;
     }
 
     /// The greatest position that the owner has read up to.

@@ -502,6 +502,9 @@ pub struct Membership {
     /// The members who block the other one. While there are any, nothing is sent.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty", with = "serde_dynamo::string_set")]
     pub blocked_by: BTreeSet<Uuid>,
+    /// The members whose accounts are erased. They can't write, and nothing is sent to them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty", with = "serde_dynamo::string_set")]
+    pub erased: BTreeSet<Uuid>,
     /// The member whom a stranger asked with the first message. Stays when the member accepts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_to: Option<Uuid>,
@@ -534,6 +537,7 @@ impl Membership {
             created_sk,
             members: members.into(),
             blocked_by: BTreeSet::new(),
+            erased: BTreeSet::new(),
             request_to: None,
             request: None,
         }

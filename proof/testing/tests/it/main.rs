@@ -12,6 +12,7 @@ mod blocks;
 mod boundaries;
 mod budgets;
 mod create_message;
+mod erasures;
 mod events;
 mod export_me;
 mod key_set;

@@ -570,7 +570,7 @@ fn every_example_matches_its_schema() {
                 bodies.insert(status.clone(), response);
             }
             for (of, body) in bodies {
-                if of == "204" {
+                if matches!(&*of, "202" | "204") {
                     continue;
                 }
                 let content = body["content"].as_object().unwrap().values().next().unwrap();

@@ -14,8 +14,10 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use cruddur::{
+    erasure::{Erasure, Pass},
     sort_key::SortKey,
     table::{GROUP_INDEX, MessageRow, RowKind},
+    user::User,
 };
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use http::Method;
@@ -25,7 +27,7 @@ use testing::{
     Answer, TestUser, World, invariants,
     policy::{Policy, Statement, accesses, template},
     sockets::{SocketAnswer, Sockets},
-    world::{TABLE, kind_of, request},
+    world::{TABLE, kind_of, request, table_of},
 };
 use uuid::Uuid;
 
@@ -54,7 +56,7 @@ struct Scenario {
 }
 
 /// Every path of a function through the table.
-const SCENARIOS: [Scenario; 49] = [
+const SCENARIOS: [Scenario; 54] = [
     Scenario { function: "list-message-groups", name: "an inbox", act: |trial| inbox(trial).boxed_local() },
     Scenario { function: "list-messages", name: "a conversation", act: |trial| page(trial).boxed_local() },
     Scenario {
@@ -161,6 +163,27 @@ const SCENARIOS: [Scenario; 49] = [
         act: |trial| settings(trial).boxed_local(),
     },
     Scenario { function: "create-report", name: "a report", act: |trial| report(trial).boxed_local() },
+    Scenario { function: "erase-accounts", name: "an account", act: |trial| erasure(trial).boxed_local() },
+    Scenario {
+        function: "erase-accounts",
+        name: "an account while the index shows nothing",
+        act: |trial| erasure_without_hint(trial).boxed_local(),
+    },
+    Scenario {
+        function: "erase-accounts",
+        name: "the sender of a request",
+        act: |trial| erasure_with_request(trial, true).boxed_local(),
+    },
+    Scenario {
+        function: "erase-accounts",
+        name: "the receiver of a request",
+        act: |trial| erasure_with_request(trial, false).boxed_local(),
+    },
+    Scenario {
+        function: "erase-accounts",
+        name: "the receiver of an accepted request",
+        act: |trial| erasure_after_acceptance(trial).boxed_local(),
+    },
     Scenario { function: "list-blocks", name: "blocked users", act: |trial| blocks(trial).boxed_local() },
     Scenario { function: "export-me", name: "blocked users", act: |trial| export(trial, None).boxed_local() },
     Scenario {
@@ -543,6 +566,71 @@ async fn report(trial: &Trial) -> String {
     if answer.status == 201 { "201".to_owned() } else { seen(&answer) }
 }
 
+async fn erasure(trial: &Trial) -> String {
+    let world = &trial.world;
+    let (alice, bob, path) = conversation(world).await;
+    world
+        .ask(&alice, Method::PUT, &format!("{}/read", path.replace("messages", "message_groups")), &json!({}))
+        .await;
+    world.ask(&alice, Method::PUT, &format!("/api/blocks/{}", bob.user.uuid), &Value::Null).await;
+    world.connect(&alice, 1, "id").await;
+    world.deliver_all().await;
+    erased(trial, &alice).await
+}
+
+async fn erasure_without_hint(trial: &Trial) -> String {
+    let (alice, ..) = conversation(&trial.world).await;
+    show_in_index(&trial.world, vec![]);
+    erased(trial, &alice).await
+}
+
+async fn erasure_with_request(trial: &Trial, of_sender: bool) -> String {
+    let (alice, bob, _) = requested(&trial.world).await;
+    erased(trial, if of_sender { &alice } else { &bob }).await
+}
+
+/// The row of the receiver is still among the requests.
+async fn erasure_after_acceptance(trial: &Trial) -> String {
+    let (_, bob, group_uuid) = requested(&trial.world).await;
+    let path = format!("/api/message_requests/{group_uuid}");
+    trial.world.ask(&bob, Method::PUT, &path, &Value::Null).await;
+    erased(trial, &bob).await
+}
+
+/// Makes a pass for a user. Returns its result, and the kinds of rows that still name the user.
+async fn erased(trial: &Trial, user: &TestUser) -> String {
+    let world = &trial.world;
+    let deleted = User {
+        uuid: user.user.uuid,
+        handle: "deleted-1".to_owned(),
+        display_name: "Deleted user".to_owned(),
+    };
+    let table = table_of(&world.emulator, "erase-accounts");
+    trial.begin();
+    let pass = Erasure::new(table, world.clock.clock(), world.parts.random.clone()).pass(&deleted).await;
+    let result = match pass {
+        Ok(Pass { groups, messages, failed }) => {
+            format!("groups: {groups}, messages: {messages}, failed: {failed}")
+        }
+        Err(_) => "failed".to_owned(),
+    };
+    let is_own = |row: &&Value| {
+        let text = row.to_string();
+        text.contains(&user.user.handle) || row["pk"]["S"] == format!("LOG#{}", user.user.uuid)
+    };
+    let kinds =
+        world.rows().iter().filter(is_own).filter_map(kind_of).map(RowKind::tag).collect::<BTreeSet<_>>();
+    let rows = world.rows();
+    let partitions = [RowKind::Block, RowKind::Connection, RowKind::SendLimit]
+        .map(|kind| kind.partition(user.user.uuid))
+        .into_iter()
+        .filter(|pk| rows.iter().any(|row| row["pk"]["S"] == *pk))
+        .count();
+    let states = rows.iter().filter(|row| kind_of(row) == Some(RowKind::MemberState));
+    let states = states.filter(|row| row["sk"]["S"] == user.user.uuid.to_string()).count();
+    format!("{result}; named by {kinds:?}; own partitions: {partitions}, states: {states}")
+}
+
 async fn message_too_many(trial: &Trial) -> String {
     let (alice, bob, _) = conversation(&trial.world).await;
     for _ in 0..2 {
@@ -838,6 +926,8 @@ fn each_function_may_do_this_and_nothing_else() {
     count-unread: Query of MSG GRP;
     create-message: GetItem of MSG MEM MBR IDEM; Query of MSG; PutItem of MSG GRP REQ MEM MBR IDEM; UpdateItem of MEM MBR RATE; ConditionCheckItem of MSG BLOCK;
     create-report: GetItem of MEM; Query of MSG;
+    erase-accounts: GetItem of MSG MEM; Query of MSG GRP REQ LOG CONN BLOCK; PutItem of GRP REQ; DeleteItem of REQ MBR RATE LOG CONN BLOCK; UpdateItem of MSG MEM; Query of the index;
+    erase-me:
     export-me: GetItem of MEM MBR; BatchGetItem of MSG; Query of MSG GRP REQ MBR BLOCK;
     list-blocks: Query of BLOCK;
     list-events: GetItem of LOG; Query of LOG; PutItem of LOG;

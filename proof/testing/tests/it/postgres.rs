@@ -60,7 +60,7 @@ impl Database {
 type Columns = &'static [(&'static str, Type)];
 
 /// Parameters and columns of each statement. A file missing here fails the test.
-const STATEMENTS: [(&str, &[Type], Columns); 25] = [
+const STATEMENTS: [(&str, &[Type], Columns); 31] = [
     ("after_uuid", &[Type::UUID, Type::INT8], &USER),
     (
         "cognito_user_ids",
@@ -73,8 +73,8 @@ const STATEMENTS: [(&str, &[Type], Columns); 25] = [
         ],
     ),
     ("count", &[], &[("users", Type::INT8)]),
-    ("create", &[Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT], &[("uuid", Type::UUID)]),
-    ("create_demo", &[Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT], &[("uuid", Type::UUID)]),
+    ("create", &[Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT], &UUID),
+    ("create_demo", &[Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT], &UUID),
     (
         "create_many",
         &[Type::UUID_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY],
@@ -82,7 +82,10 @@ const STATEMENTS: [(&str, &[Type], Columns); 25] = [
     ),
     ("create_message_users", &[Type::TEXT, Type::TEXT], &MESSAGE_USERS),
     ("create_message_users_by_uuid", &[Type::TEXT, Type::UUID], &MESSAGE_USERS),
+    ("end_erasure_pass", &[Type::UUID, Type::BOOL, Type::INT4, Type::BOOL], &UUID),
     ("end_sessions", &[], &[("pg_terminate_backend", Type::BOOL)]),
+    ("erase", &[Type::TEXT, Type::TEXT], &UUID),
+    ("erased_with_cognito_user", &[], &[("uuid", Type::UUID), ("cognito_user_id", Type::TEXT)]),
     ("from_cognito_user_id", &[Type::TEXT], &USER),
     ("list", &[], &USER),
     ("me", &[Type::TEXT], &ME),
@@ -93,6 +96,8 @@ const STATEMENTS: [(&str, &[Type], Columns); 25] = [
         &[("cognito_user_id", Type::TEXT), ("handle", Type::TEXT), ("display_name", Type::TEXT)],
     ),
     ("read_receipts", &[Type::UUID, Type::UUID], &[("read_receipts", Type::BOOL)]),
+    ("remove_sub", &[Type::UUID], &UUID),
+    ("repeat_erasure", &[Type::UUID], &UUID),
     ("search", &[Type::TEXT, Type::TEXT, Type::UUID], &USER),
     (
         "sessions",
@@ -107,23 +112,32 @@ const STATEMENTS: [(&str, &[Type], Columns); 25] = [
             ("state_since", Type::TIMESTAMPTZ),
         ],
     ),
-    (
-        "set_cognito_user_id",
-        &[Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT],
-        &[("uuid", Type::UUID)],
-    ),
+    ("set_cognito_user_id", &[Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT], &UUID),
     ("short", &[Type::TEXT], &USER),
-    ("suspend", &[Type::TEXT, Type::BOOL], &[("uuid", Type::UUID)]),
-    ("take_over", &[Type::TEXT, Type::TEXT, Type::TEXT], &[("uuid", Type::UUID)]),
+    ("suspend", &[Type::TEXT, Type::BOOL], &UUID),
+    (
+        "take_erasure",
+        &[Type::INT4, Type::INT4],
+        &[
+            ("uuid", Type::UUID),
+            ("handle", Type::TEXT),
+            ("display_name", Type::TEXT),
+            ("cognito_user_id", Type::TEXT),
+            ("is_last_pass", Type::BOOL),
+        ],
+    ),
+    ("take_over", &[Type::TEXT, Type::TEXT, Type::TEXT], &UUID),
     (
         "to_pick",
         &[Type::INT8],
         &[("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT), ("total", Type::INT8)],
     ),
     ("update", &[Type::TEXT, Type::TEXT, Type::BOOL, Type::TEXT], &ME),
-    ("uuid_from_cognito_user_id", &[Type::TEXT], &[("uuid", Type::UUID)]),
+    ("uuid_from_cognito_user_id", &[Type::TEXT], &UUID),
     ("with_uuids", &[Type::UUID_ARRAY], &USER),
 ];
+
+const UUID: [(&str, Type); 1] = [("uuid", Type::UUID)];
 
 const ME: [(&str, Type); 5] = [
     ("uuid", Type::UUID),
@@ -203,7 +217,8 @@ async fn a_user_is_found_by_an_index() {
     // The planner prefers a sequential scan of a small table unless it is disabled.
     client.batch_execute("SET enable_seqscan = off").await.unwrap();
     let statements = statements();
-    let (handle, subject) = ("users_handle_key", "users_cognito_user_id_key");
+    // `users_handle_key`, or the index of search: both begin with the handle.
+    let (handle, subject) = ("handle_", "users_cognito_user_id_key");
     for (name, parameters, indexes) in [
         ("short", "('SunYoung')", &[handle][..]),
         ("create_message_users", "('5a1e', 'SunYoung')", &[subject, handle]),

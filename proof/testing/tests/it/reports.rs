@@ -6,6 +6,8 @@ use testing::{Answer, TestUser, World};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use crate::erasures::DUE;
+
 async fn report(world: &World, user: &TestUser, group: Uuid, message: &Value) -> Answer {
     let body = json!({
         "message_group_uuid": group,
@@ -77,4 +79,25 @@ async fn a_user_reports_at_most_50_messages_in_24_hours() {
     // A repeated report is answered as before.
     assert_eq!(report(&world, &alice, group, &sent[0]).await.status, 201);
     assert_eq!(report(&world, &bob, group, &sent[50]).await.status, 201);
+}
+
+#[tokio::test]
+async fn old_reports_are_deleted() {
+    let _due = DUE.lock().await;
+    let world = World::new().await;
+    let (alice, bob, group) = world.pair().await;
+    let mut reports = Vec::new();
+    for number in 0..2 {
+        let sent = world.send(&bob, &alice, &format!("text {number}")).await;
+        let answer = report(&world, &alice, group, &sent).await;
+        reports.push(serde_json::from_str::<Value>(&answer.body).unwrap()["uuid"].clone());
+    }
+    let statement = "UPDATE public.reports SET created_at = now() - interval '91 days' WHERE uuid = $1";
+    let old: Uuid = reports[0].as_str().unwrap().parse().unwrap();
+    world.parts.postgres.query(statement, &[(&old, Type::UUID)]).await.unwrap();
+    assert_eq!(world.functions["erase-accounts"].invoke("{}".to_owned()).await.unwrap(), "null");
+    let statement = "SELECT uuid FROM public.reports WHERE reporter_uuid = $1";
+    let left = world.parts.postgres.query(statement, &[(&alice.user.uuid, Type::UUID)]).await.unwrap();
+    let left = left.iter().map(|row| json!(row.get::<_, Uuid>(0))).collect::<Vec<_>>();
+    assert_eq!(left, reports[1..]);
 }

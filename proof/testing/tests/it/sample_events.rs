@@ -24,6 +24,8 @@ use serde_json::{Value, json};
 use testing::{World, world::kind_of};
 use tokio_postgres::types::Type;
 
+use crate::erasures::DUE;
+
 /// The table's answer for each `(function, case)`.
 type Cases = BTreeMap<(String, String), String>;
 
@@ -322,6 +324,21 @@ async fn stream_handler_answers_as_the_table_says() {
             "nothing happens; no failures" => assert_eq!(world.rows(), rows, "{case}"),
             _ => panic!("{case}: the test knows no such answer as {expected}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn erase_accounts_answers_as_the_table_says() {
+    let _due = DUE.lock().await;
+    for (case, expected) in cases_of("erase-accounts") {
+        assert_eq!(expected, "a pass of each erasure that is due", "{case}");
+        let world = world().await;
+        let rows = world.rows();
+        assert_eq!(
+            world.functions["erase-accounts"].invoke(event("erase-accounts", &case)).await.unwrap(),
+            "null"
+        );
+        assert_eq!(world.rows(), rows, "nothing is due");
     }
 }
 

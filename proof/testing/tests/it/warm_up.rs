@@ -149,6 +149,7 @@ async fn each_function_is_healthy_with_all_its_dependencies() {
             query(Some(RowKind::Message)),
             query(Some(RowKind::Inbox)),
             query(Some(RowKind::Inbox)),
+            query(Some(RowKind::Inbox)),
             query(Some(RowKind::Request)),
             query(Some(RowKind::EventLog)),
             query(Some(RowKind::Connection)),

@@ -382,7 +382,13 @@ export interface paths {
         get: operations["showMe"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Erases the caller's account
+         * @description The caller's messages become deleted messages within some minutes, and all names of the caller are replaced. Others
+         *     keep their own messages. It can't be undone. A repeated request changes nothing; the caller's requests get 403
+         *     within 10 minutes.
+         */
+        delete: operations["eraseMe"];
         options?: never;
         head?: never;
         /**
@@ -491,6 +497,11 @@ export interface components {
             uuid: components["schemas"]["Uuid"];
             handle: components["schemas"]["Handle"];
             display_name: components["schemas"]["DisplayName"];
+            /**
+             * @description The member's account is erased, and takes no messages. Absent otherwise.
+             * @constant
+             */
+            erased?: true;
             /**
              * @description The time at which the member last marked messages as read. Shown only while both members have read receipts
              *     on, and for the time in which they had. A member has also read the messages before their own newest message.
@@ -1918,6 +1929,29 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Me"];
                 };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    eraseMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The account is erased. Its messages follow. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["UserNotProvisioned"];

@@ -18,14 +18,18 @@ fn writers(template: &Value) -> BTreeMap<String, BTreeSet<&str>> {
         .filter(|(_, function)| function["Environment"]["Variables"]["DDB_MESSAGE_TABLE"].is_null());
     let with_table = with_table.map(|(name, _)| name).collect();
     let all = FUNCTIONS.iter().map(|function| function.name).collect();
+    let erase_accounts = ["erase-accounts"].into();
     let (create_message, stream_handler) = (["create-message"].into(), ["stream-handler"].into());
-    let metrics: [(Metric, &BTreeSet<&str>); 24] = [
+    let metrics: [(Metric, &BTreeSet<&str>); 27] = [
         (Metric::MessagesSent, &create_message),
         (Metric::MessagesReplayed, &create_message),
         (Metric::SendsLimited, &create_message),
         (Metric::SendsUncounted, &create_message),
         (Metric::GroupsCreated, &create_message),
         (Metric::MessagesReported, &["create-report"].into()),
+        (Metric::AccountsErased, &erase_accounts),
+        (Metric::ErasuresFailed, &erase_accounts),
+        (Metric::ReportsDeleted, &erase_accounts),
         (Metric::RowsMoved, &stream_handler),
         (Metric::RowsChanged, &stream_handler),
         (Metric::RowsAlreadyThere, &stream_handler),
@@ -49,7 +53,8 @@ fn writers(template: &Value) -> BTreeMap<String, BTreeSet<&str>> {
 }
 
 /// Metrics that must have an alarm.
-const ALARMED: [&str; 10] = [
+const ALARMED: [&str; 11] = [
+    "ErasuresFailed",
     "GroupsNotMoved",
     "MessagesSent",
     "PushDelay",

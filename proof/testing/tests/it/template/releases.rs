@@ -127,6 +127,8 @@ fn functions_that_change_joined_rows_have_traffic_after_the_stream_handler() {
         assert_eq!(fragment["${Route}Integration"]["DependsOn"], "StreamMapping");
         waiting.extend(names.iter().map(|name| binary(&template, &format!("{name}Function"))));
     }
+    assert_eq!(template["Resources"]["EraseAccountsSchedule"]["DependsOn"], "StreamMapping");
+    waiting.insert("erase-accounts");
     let changing = functions(&template).into_iter().filter(|(_, function)| {
         let statements = function["Policies"][0]["Statement"].as_array().into_iter().flatten();
         let mut changes =

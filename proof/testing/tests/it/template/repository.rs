@@ -183,6 +183,7 @@ fn the_permissions_boundary_has_the_rights_of_the_functions_policies() {
     let mut policies = functions(&template).into_values().map(|one| &one["Policies"]).collect::<Vec<_>>();
     policies.push(&template["Resources"]["DatabaseSignIn"]);
     policies.push(&template["Resources"]["SocketPushes"]);
+    policies.push(&template["Resources"]["UserDeletion"]);
     let of_functions: BTreeSet<_> = policies.into_iter().flat_map(actions).collect();
     let boundary = &template["Resources"]["FunctionBoundary"]["Properties"]["PolicyDocument"];
     // Covered by SAM's managed policies.
@@ -248,14 +249,18 @@ fn the_guide_grants_the_columns_that_the_functions_use() {
     );
     let look_up = text("sql/users/short.sql");
     let (_, selected) = look_up.split_once("\nSELECT ").unwrap();
-    assert_eq!(columns(&guide, "GRANT SELECT (").join(", "), selected.lines().next().unwrap());
+    let selected = selected.lines().next().unwrap();
+    assert_eq!(columns(&guide, "GRANT SELECT (").join(", "), format!("{selected}, erased_at"));
     let mut assigned = BTreeSet::new();
-    for statement in ["take_over", "set_cognito_user_id", "update"] {
+    for statement in
+        ["take_over", "set_cognito_user_id", "update", "erase", "take_erasure", "end_erasure_pass"]
+    {
         let statement = text(&format!("sql/users/{statement}.sql"));
         let (_, assignments) = statement.split_once("\nSET ").unwrap();
-        let assignments = assignments.lines().next().unwrap().split(", ");
+        let (assignments, _) = assignments.split_once("\nWHERE ").unwrap();
         // The other parts are arguments of functions.
-        let names = assignments.filter_map(|part| Some(part.split_once(" = ")?.0.to_owned()));
+        let parts = assignments.lines().flat_map(|line| line.trim().split(", "));
+        let names = parts.filter_map(|part| Some(part.split_once(" = ")?.0.to_owned()));
         assigned.extend(names);
     }
     assert_eq!(assigned, columns(&guide, "GRANT UPDATE (").into_iter().collect());
