@@ -28,6 +28,7 @@ pub use crate::{names::Names, table::lease::Lease};
 
 mod blocks;
 mod command;
+mod erasures;
 mod finding;
 mod group;
 mod inbox;

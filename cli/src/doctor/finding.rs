@@ -35,6 +35,8 @@ pub enum Kind {
     BlockDiffers,
     /// A request whose answer is another in the member's state than in the membership.
     RequestDiffers,
+    /// A message, a name or a state of an erased user.
+    ErasedUserRemains,
     /// An inbox row with a malformed key or attribute.
     InboxRowMalformed,
     /// Messages without a membership.
@@ -104,7 +106,8 @@ impl Kind {
             | Self::MemberStateOfStranger
             | Self::MarkerAhead
             | Self::BlockDiffers
-            | Self::RequestDiffers => 2,
+            | Self::RequestDiffers
+            | Self::ErasedUserRemains => 2,
             Self::InboxRowMissing | Self::InboxRowAtNoMessage | Self::InboxRowBehind => 3,
             Self::InboxOtherDiffers
             | Self::InboxTextDiffers

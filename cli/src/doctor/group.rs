@@ -34,6 +34,10 @@ impl Doctor {
     /// Returns whether the index and the newest message show a healthy group. True of nearly every group, and cheap.
     pub(super) async fn looks_healthy(&self, group: Uuid, item: &Item, ledger: &Ledger<'_>) -> Result<bool> {
         let Ok(membership) = rows::membership(item, group) else { return Ok(false) };
+        // All messages of an erased member are looked at.
+        if !membership.erased.is_empty() {
+            return Ok(false);
+        }
         let index = read::index(&self.table, group).await?;
         let rows = index.iter().filter_map(MemberRow::of).collect::<Vec<_>>();
         let states = self.member_states(group).await?;
@@ -193,6 +197,7 @@ impl Doctor {
                 problems.extend(self.check_states(membership, &states, messages.newest.as_ref())?);
                 problems.extend(self.check_blocks(membership, &states).await?);
                 problems.extend(self.check_requests(item, membership, &states)?);
+                problems.extend(self.check_erasures(membership, &states, &messages).await?);
                 let inboxes = self.check_inboxes(item, membership, &rows, &states, &messages, ledger);
                 problems.extend(inboxes.await?);
             }

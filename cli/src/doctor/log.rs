@@ -181,6 +181,17 @@ impl Doctor {
                 _ => true,
             };
             compared.missing.retain(is_of_member);
+            // The states of erased members are deleted, and their events stay.
+            let is_erased = |member: &Uuid| {
+                membership.as_ref().is_some_and(|membership| membership.erased.contains(member))
+            };
+            compared.wrong.retain_mut(|wrong| match wrong {
+                Wrong::WithoutChange { messages, states } => {
+                    states.retain(|member, _| !is_erased(member));
+                    !messages.is_empty() || !states.is_empty()
+                }
+                _ => true,
+            });
             if !compared.wrong.is_empty() {
                 wrong.insert(group, compared.wrong);
             }

@@ -44,6 +44,8 @@ pub(super) struct Messages {
     pub(super) problems: Vec<Problem>,
     /// The senders, with the names in their newest messages.
     pub(super) senders: BTreeMap<Uuid, Member>,
+    /// The senders with a message that is not deleted, or has other names than the membership.
+    pub(super) written: BTreeMap<Uuid, SortKey>,
 }
 
 impl Messages {
@@ -88,6 +90,9 @@ impl Doctor {
                     messages.add(&row, cutoff);
                     if let Some(membership) = membership.filter(|_| messages.problems.len() < MAX_PROBLEMS) {
                         messages.problems.extend(self.reactions_of_strangers(item, &row, membership)?);
+                    }
+                    if membership.is_some_and(|membership| !is_erased(&row, membership)) {
+                        messages.written.entry(row.sender_uuid).or_insert(row.sk);
                     }
                 }
                 if messages.problems.len() < MAX_PROBLEMS
@@ -228,4 +233,12 @@ fn change(
         condition = condition.value(":empty", AttributeValue::S(String::new()));
     }
     Ok(transaction.update(item, expression, condition)?)
+}
+
+/// Returns whether a message is a tombstone with its sender's names in the membership.
+fn is_erased(row: &MessageRow, membership: &Membership) -> bool {
+    row.deleted_at.is_some()
+        && membership.members.get(&row.sender_uuid).is_some_and(|names| {
+            (&names.handle, &names.display_name) == (&row.sender_handle, &row.sender_display_name)
+        })
 }

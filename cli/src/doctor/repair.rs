@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use cruddur::{
+    erasure::Erasure,
     error::Error,
     event_log::EventLog,
     message_group::Inbox,
@@ -10,6 +11,7 @@ use cruddur::{
         inbox::{GroupChanges, MoveError},
     },
     table::{LoggedChange, MessageRow, Transaction, WriteError},
+    user::User,
 };
 use uuid::Uuid;
 
@@ -36,6 +38,8 @@ pub(super) enum Repair {
     DeleteGroup(Transaction),
     /// Moves the group's rows, as the stream handler does.
     Move(Uuid, Box<MessageRow>),
+    /// Erases a user from a group, as `erase-accounts` does.
+    Erase(Uuid, Box<User>),
     /// Appends to the log of a user, as the stream handler does.
     Append(Uuid, Vec<LoggedChange>),
 }
@@ -55,6 +59,7 @@ impl Doctor {
                 Ok(applied)
             }
             Repair::Move(group, newest) => self.move_rows(*group, newest).await,
+            Repair::Erase(group, user) => self.erase(*group, user).await,
             Repair::Append(user, changes) => self.append(*user, changes).await,
         }
     }
@@ -81,6 +86,14 @@ impl Doctor {
                 | MoveError::TooManyAttempts { .. }
                 | MoveError::OutOfTime,
             ) => Ok(Written::Stale),
+        }
+    }
+
+    async fn erase(&self, group: Uuid, user: &User) -> Result<Written> {
+        let erasure = Erasure::new(self.table.clone(), self.clock.clone(), self.random.clone());
+        match Box::pin(erasure.erase_from_group(user, group)).await.map_err(Error::from) {
+            Ok(_) | Err(Error::Unavailable { .. }) => Ok(Written::Done),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -13,6 +13,7 @@ use super::{
     repair::{Problem, Repair},
     states::StateRow,
 };
+
 impl Doctor {
     /// Compares the members' states with the membership, whose request is right: every send reads it.
     pub(super) fn check_requests(
@@ -23,7 +24,8 @@ impl Doctor {
     ) -> Result<Vec<Problem>> {
         let group_uuid = membership.group_uuid;
         let mut problems = Vec::new();
-        for &member in membership.members.keys() {
+        // The states of erased members are deleted.
+        for &member in membership.members.keys().filter(|member| !membership.erased.contains(member)) {
             let state = states.iter().find(|state| state.row.sk == member);
             let request = membership.request_of(member);
             if state.and_then(|state| state.row.request) == request {

@@ -9,6 +9,7 @@
 mod clinic;
 mod command;
 mod concurrent;
+mod erasures;
 mod kinds;
 mod lease;
 mod left;
