@@ -15,6 +15,7 @@ use self::{
 pub use self::{
     block::{Block, Blocks, block, blocks, unblock},
     change::{Delete, Edit, React, delete, edit, react},
+    erase::{DeleteAccount, delete_account},
     export::{Export, export},
     report::{Report, report},
     requests::{Answer, Requests, accept, decline, requests},
@@ -31,6 +32,7 @@ mod block;
 mod change;
 mod choice;
 mod conversation;
+mod erase;
 mod export;
 mod feed;
 mod follow;

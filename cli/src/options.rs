@@ -27,7 +27,7 @@ pub enum Command {
     /// Reported messages, in the database of users
     #[command(subcommand)]
     Reports(reports::Command),
-    /// Users: export their data, suspend them
+    /// Users: export their data, suspend or erase them
     #[command(subcommand)]
     Users(users::Command),
     /// The Cognito user pool
@@ -76,6 +76,8 @@ pub enum Command {
     Report(chat::Report),
     /// Prints everything that the API shows a user, a JSON object per line, through the API
     Export(chat::Export),
+    /// Deletes a user's account and messages, through the API
+    DeleteAccount(chat::DeleteAccount),
     /// Prints a user's events as they arrive, through the API
     Watch(chat::Watch),
     /// Prints completions for a shell

@@ -1,6 +1,6 @@
 //! `users`: people's data, and suspensions.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use cruddur::{
     clock::Clock,
@@ -15,6 +15,7 @@ use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
 use crate::{
+    cognito::pool,
     context::{Context, Database},
     outcome::Outcome,
 };
@@ -23,10 +24,15 @@ const AFTER_HELP: &str = "\
 A suspended user can't use the API: requests are refused within 10 minutes, open WebSockets end at once. Others still see
 the user's messages, and can write to the user.
 
+An erased user is unknown at once. The function erase-accounts then deletes the user's messages and replaces the names,
+and the Cognito user if the stack has made the pool. Otherwise run finish-erasures.
+
 Examples:
   cruddur users export @lore > lore.jsonl
   cruddur users suspend @mock
-  cruddur users unsuspend @mock";
+  cruddur users unsuspend @mock
+  cruddur users erase @mock --yes
+  cruddur users finish-erasures --target aws --user-pool eu-central-1_AbCdEfGhI --yes";
 
 #[derive(Clone, Debug, Subcommand)]
 #[command(after_help = AFTER_HELP)]
@@ -37,6 +43,12 @@ pub enum Command {
     Suspend(Chosen),
     /// Ends a suspension
     Unsuspend(Chosen),
+    /// Erases a user's account, messages and names
+    Erase(Chosen),
+    /// Deletes the Cognito users of erased users
+    FinishErasures(pool::Options),
+    /// Repeats the erasure of a user's messages and names
+    RepeatErasure(Erased),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -46,11 +58,20 @@ pub struct Chosen {
     user: Handle,
 }
 
+#[derive(Clone, Debug, Args)]
+pub struct Erased {
+    /// The user's UUID
+    uuid: Uuid,
+}
+
 pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
     match command {
         Command::Export(chosen) => export(context, chosen.user.canonical()).await?,
         Command::Suspend(chosen) => suspend(context, chosen.user.canonical(), true).await?,
         Command::Unsuspend(chosen) => suspend(context, chosen.user.canonical(), false).await?,
+        Command::Erase(chosen) => erase(context, chosen.user.canonical()).await?,
+        Command::FinishErasures(options) => finish_erasures(context, &options).await?,
+        Command::RepeatErasure(erased) => repeat_erasure(context, erased.uuid).await?,
     }
     Ok(Outcome::Done)
 }
@@ -102,4 +123,42 @@ async fn suspend(context: &Context, handle: &str, is_suspended: bool) -> Result<
         &format!("{done} @{handle}"),
         &json!({"uuid": uuid, "handle": handle, "suspended": is_suspended}),
     )
+}
+
+async fn erase(context: &Context, handle: &str) -> Result<()> {
+    context.ask(&format!("this deletes the account and all messages of @{handle}, which can't be undone"))?;
+    let database = context.database().await?;
+    let parameters: [Parameter<'_>; 2] = [(&None::<&str>, Type::TEXT), (&handle, Type::TEXT)];
+    let row = user(&database, include_str!("../../sql/users/erase.sql"), &parameters, handle).await?;
+    let uuid: Uuid = row.try_get("uuid")?;
+    context.output.result(&format!("erased @{handle}"), &json!({"uuid": uuid, "handle": handle}))
+}
+
+async fn repeat_erasure(context: &Context, uuid: Uuid) -> Result<()> {
+    let database = context.database().await?;
+    let statement = include_str!("../../sql/users/repeat_erasure.sql");
+    let rows = database.postgres().query(statement, &[(&uuid, Type::UUID)]).await;
+    if rows.map_err(|error| database.query_error(&error))?.is_empty() {
+        bail!("no erased user has the UUID {uuid}");
+    }
+    context.output.result("the erasure is repeated", &json!({"uuid": uuid}))
+}
+
+/// Deletes the Cognito users that the deployment's functions could not delete, and then their subs.
+async fn finish_erasures(context: &Context, options: &pool::Options) -> Result<()> {
+    let pool = options.required(context)?;
+    let database = context.database().await?;
+    let statement = include_str!("../../sql/users/erased_with_cognito_user.sql");
+    let erased = database.postgres().query(statement, &[]).await;
+    let erased = erased.map_err(|error| database.query_error(&error))?;
+    context.ask(&format!("this deletes {} users of the pool {}", erased.len(), pool.id))?;
+    for row in &erased {
+        pool.delete_user(row.try_get("cognito_user_id")?).await?;
+        let uuid: Uuid = row.try_get("uuid")?;
+        let statement = include_str!("../../sql/users/remove_sub.sql");
+        let removed = database.postgres().query(statement, &[(&uuid, Type::UUID)]).await;
+        removed.map_err(|error| database.query_error(&error))?;
+    }
+    let number = erased.len();
+    context.output.result(&format!("deleted {number} Cognito users"), &json!({"deleted": number}))
 }

@@ -395,6 +395,20 @@ impl Api {
         Ok((lines.map_err(|_| ApiError::NotTheApi(url))?, next))
     }
 
+    /// The caller.
+    pub(super) async fn me(&mut self) -> Result<Person, ApiError> {
+        let url = self.join("/api/me")?;
+        let answer = self.send(|client| client.get(url.clone())).await?;
+        json_of(answer, url).await
+    }
+
+    /// Erases the caller's account.
+    pub(super) async fn erase_me(&mut self) -> Result<(), ApiError> {
+        let url = self.join("/api/me")?;
+        self.send(|client| client.delete(url.clone())).await?;
+        Ok(())
+    }
+
     /// One of the caller's groups.
     pub(super) async fn group(&mut self, group_uuid: Uuid) -> Result<Row, ApiError> {
         let url = self.join(&format!("/api/message_groups/{group_uuid}"))?;

@@ -129,6 +129,16 @@ impl UserPool {
         Ok(users)
     }
 
+    /// Deletes the user with a `sub`, if there is one.
+    pub async fn delete_user(&self, sub: &str) -> Result<()> {
+        let client = self.client().await;
+        match client.admin_delete_user().user_pool_id(&self.id).username(sub).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("UserNotFoundException") => Ok(()),
+            Err(error) => Err(aws_error(&self.place(), &error)),
+        }
+    }
+
     pub(crate) async fn client(&self) -> Client {
         let sdk = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client::for_sdk());
         let sdk = sdk.region(Region::new(self.region.clone())).load().await;

@@ -370,6 +370,46 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     machine.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_are_erased_by_their_owners_and_by_operators() {
+    let machine = Machine::start().await;
+    let run = async |arguments: &[&str]| seen(&machine.cruddur(arguments).await);
+    machine.cruddur(&["send", "--as", "lore", "@mock", "oh no"]).await.ok();
+    assert_snapshot!(run(&["delete-account", "--as", "lore", "@mock"]).await, @"
+    error: the user of the token is @lore, not @mock; nothing was deleted
+    [1]
+    ");
+    assert_snapshot!(run(&["delete-account", "--as", "lore", "@Lore"]).await, @"
+    deleted the account @lore
+    [0]
+    ");
+    let row =
+        inbox_when(&machine, "mock", |row| row["display_name"] == "Deleted user" && row["message"] == "")
+            .await;
+    assert!(row["handle"].as_str().unwrap().starts_with("deleted-"), "{row}");
+    assert_snapshot!(run(&["send", "--as", "mock", "@lore", "are you there?"]).await, @"
+    error: no user has this handle
+    [1]
+    ");
+    assert_snapshot!(run(&["users", "erase", "@bayko"]).await, @"
+    error: this deletes the account and all messages of @bayko, which can't be undone; add --yes to confirm
+    [1]
+    ");
+    assert_snapshot!(run(&["users", "erase", "@Bayko", "--yes"]).await, @"
+    erased @bayko
+    [0]
+    ");
+    assert_snapshot!(run(&["users", "erase", "@bayko", "--yes"]).await, @"
+    error: no user has the handle @bayko
+    [1]
+    ");
+    assert_snapshot!(run(&["users", "repeat-erasure", "00000000-0000-4000-8000-000000000000"]).await, @"
+    error: no erased user has the UUID 00000000-0000-4000-8000-000000000000
+    [1]
+    ");
+    machine.stop().await;
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_terminal_a_deletion_is_confirmed() {
