@@ -29,6 +29,7 @@ use cruddur::{
     config::{EditWindow, PushConfig, SendLimitConfig},
     connection::Connections,
     dynamodb::{CallLimits, client},
+    erasure::Erasure,
     event::ConnectEvent,
     event_log::EventLog,
     member_state::MemberStates,
@@ -431,6 +432,12 @@ impl Lambda {
             let passed = TimeDelta::from_std(since.elapsed()).unwrap();
             begin + passed + TimeDelta::microseconds(ahead.load(Ordering::Relaxed))
         })
+    }
+
+    /// The part of `erase-accounts` that changes the table.
+    pub(crate) fn erasure(&self) -> Erasure {
+        let table = self.table("erase-accounts", CallLimits::WRITE);
+        Erasure::new(table, self.clock(Arc::default()), random(&self.dice))
     }
 
     /// The table, called as `function`.

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -30,6 +30,8 @@ use uuid::Uuid;
 pub(crate) struct Users {
     signed_up: Arc<Vec<SignedUp>>,
     receipts: Arc<Mutex<Receipts>>,
+    /// The erased user, with the names of a deleted one.
+    erased: Arc<OnceLock<User>>,
     /// The fault of all queries and connections, if any.
     fault: Arc<Mutex<Option<FaultKind>>>,
     faults: Faults,
@@ -68,7 +70,12 @@ impl Users {
         let now = Instant::now();
         let receipts = users.iter().map(|user| (user.user.uuid, vec![(now, user.read_receipts)])).collect();
         let (signed_up, receipts) = (Arc::new(users), Arc::new(Mutex::new(receipts)));
-        Self { signed_up, receipts, fault: Arc::default(), faults, dice }
+        Self { signed_up, receipts, erased: Arc::default(), fault: Arc::default(), faults, dice }
+    }
+
+    /// Erases a user, who has the names of a deleted one from now on.
+    pub(crate) fn erase(&self, deleted: User) {
+        self.erased.set(deleted).unwrap();
     }
 
     /// Returns `true` if both users had read receipts on at some time since `since`.
@@ -197,21 +204,24 @@ impl Users {
             ("messages_from", Type::TEXT),
             ("read_receipts", Type::BOOL),
         ];
+        let erased = self.erased.get();
+        let is_erased = |user: &User| erased.is_some_and(|erased| erased.uuid == user.uuid);
         let find = |kind: &'static str, is_wanted: &dyn Fn(&SignedUp) -> bool| {
             let found = self.signed_up.iter().filter(|user| is_wanted(user));
             let found = found.map(|SignedUp { user, messages_from, .. }| Found {
                 kind,
-                user,
+                user: erased.filter(|_| is_erased(user)).unwrap_or(user),
                 messages_from: *messages_from,
                 read_receipts: self.has_receipts(user.uuid),
             });
             found.collect::<Vec<_>>()
         };
-        let sender = || find("sender", &|user| user.subject == parameters[0]);
+        let sender = || find("sender", &|user| user.subject == parameters[0] && !is_erased(&user.user));
         let receiver = || {
             find("receiver", &|SignedUp { user, .. }| {
-                user.handle.as_bytes().eq_ignore_ascii_case(&parameters[1])
-                    || user.uuid.as_bytes()[..] == parameters[1]
+                !is_erased(user)
+                    && (user.handle.as_bytes().eq_ignore_ascii_case(&parameters[1])
+                        || user.uuid.as_bytes()[..] == parameters[1])
             })
         };
         let (columns, rows) = match statement {

@@ -1,7 +1,7 @@
 //! A run: everything that one seed decides, from start to verdict.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     num::NonZeroU32,
     ops::Range,
     sync::{
@@ -17,10 +17,11 @@ use chrono::TimeDelta;
 use cruddur::{
     config::{EditWindow, SendLimitConfig},
     dynamodb::CallLimits,
+    erasure::Pass,
     table::{LoggedChange, RowKind},
     user::{User, settings::MessagesFrom},
 };
-use dynamodb_fake::{Counts, Dice, Emulator, Fault, FaultKind, Faults, Journal, Key};
+use dynamodb_fake::{Counts, Dice, Emulator, Fault, FaultKind, Faults, Journal, Key, text};
 use dynoxide::Database;
 use serde_json::Value;
 use tokio::{
@@ -204,6 +205,9 @@ impl World {
         }
         delivering.abort();
         world.judge().await;
+        if dice.chance(0.3) && !world.has_no_logs() {
+            world.erase_one().await;
+        }
 
         let stored = invariants::messages(&world.rows());
         let changes = world.commits.lock().unwrap().versions.counts;
@@ -412,6 +416,59 @@ impl World {
         self.violations.extend(self.people.violations());
         self.violations.extend(history::check(&self.people.history(), &sent));
         self.violations.extend(log::unexplained_errors());
+    }
+
+    /// Erases a user while requests run and calls fail, and checks what is left (I24).
+    async fn erase_one(&mut self) {
+        let (dice, users) = (self.lambda.dice.clone(), self.lambda.users.clone());
+        let me = dice.below(self.people.count());
+        let user = self.people.user(me).user.clone();
+        let (handle, display_name) = ("deleted-0123456789".to_owned(), "Deleted user".to_owned());
+        let deleted = User { uuid: user.uuid, handle, display_name };
+        let of_others = |rows: &[Value]| {
+            let others = invariants::messages(rows).into_values().flatten();
+            let others = others.filter(|message| message.sender_uuid != user.uuid);
+            others.map(|message| (message.pk, message.sk, message.sender_handle)).collect::<BTreeSet<_>>()
+        };
+        let before = of_others(&self.rows());
+
+        self.lambda.faults.set_enabled(true);
+        let delivering = tokio::spawn(self.mapping.clone().run());
+        let other = dice.below(self.people.count());
+        let devices = [me, me, other]
+            .map(|device| tokio::spawn(self.people.clone().use_device(device, 6, Duration::from_millis(50))));
+        sleep(dice.duration(Duration::ZERO, Duration::from_millis(500))).await;
+        users.erase(deleted.clone());
+        for _ in 0..3 {
+            // Killed at any point.
+            let limit = dice.duration(Duration::ZERO, Duration::from_secs(2));
+            let _ = timeout(limit, self.lambda.erasure().pass(&deleted)).await;
+        }
+        for device in devices {
+            device.await.unwrap();
+        }
+        self.lambda.faults.set_enabled(false);
+        // Then no request runs that began before, and no cache has the user.
+        sleep(Duration::from_mins(11)).await;
+        let pass = self.lambda.erasure().pass(&deleted).await;
+        if !matches!(pass, Ok(Pass { failed: 0, .. })) {
+            self.violations.push(format!("I24: the last pass fails: {pass:?}"));
+        }
+        self.settle().await;
+        delivering.abort();
+
+        let rows = self.rows();
+        self.violations.extend(invariants::check_at_rest(&rows));
+        if !of_others(&rows).is_superset(&before) {
+            self.violations.push("I24: others have lost messages".to_owned());
+        }
+        let is_kept = |row: &&Value| RowKind::of_partition(text(row, "pk")) != Some(RowKind::Idempotency);
+        for row in rows.iter().filter(is_kept) {
+            let row = row.to_string();
+            if [&user.handle, &user.display_name].iter().any(|name| row.contains(&format!("\"{name}\""))) {
+                self.violations.push(format!("I24: the erased user is named by {row}"));
+            }
+        }
     }
 
     fn rows(&self) -> Vec<Value> {
