@@ -1,9 +1,9 @@
 import '@cruddur/react/styles/overlays.css';
 import '../styles/settings.css';
-import { ApiError, type MessagesFrom, exportOf, stateOf } from '@cruddur/client';
+import { ApiError, type MessagesFrom, eraseAccount, exportOf, sameHandle, stateOf, typedHandle } from '@cruddur/client';
 import { Handle, explain, useMe, useMessages } from '@cruddur/react';
 import { type ReactNode, type SubmitEvent, useEffect, useId, useRef, useState } from 'react';
-import { useSignedIn } from '../signed-in.tsx';
+import { useSignedIn, useSignOut } from '../signed-in.tsx';
 import { usePageTexts } from '../texts/texts.tsx';
 import { usePagesTexts } from '../texts/pages/use-pages-texts.ts';
 
@@ -47,6 +47,7 @@ export function Settings({ notifies, onNotifies, onClose }: Props) {
       </Disclosure>
       <Disclosure title={text('settings.blocked')}>{({ BlockedPeople }) => <BlockedPeople />}</Disclosure>
       <Download />
+      <DeleteAccount />
       <form method="dialog" className="cruddur-actions">
         <button type="submit" className="cruddur-button">
           {text('settings.close')}
@@ -259,6 +260,60 @@ function Download() {
           (lines !== null ? text('settings.exporting', { lines }) : isSaved ? text('settings.exported') : text('settings.exportHint'))}
       </p>
     </div>
+  );
+}
+
+/** Deletes the account, after the person has typed the handle. */
+function DeleteAccount() {
+  const { client } = useSignedIn();
+  const signOut = useSignOut();
+  const { text, rich } = usePagesTexts();
+  const { me } = useMe();
+  const [typed, setTyped] = useState('');
+  const [isDeleting, setDeleting] = useState(false);
+  const { problem, save } = useSaving();
+  const id = useId();
+  const isConfirmed = me !== null && sameHandle(typedHandle(typed), me.handle);
+
+  async function onSubmit(event: SubmitEvent<HTMLFormElement>) {
+    event.preventDefault();
+    if (!isConfirmed || isDeleting) {
+      return;
+    }
+    setDeleting(true);
+    if (await save(() => eraseAccount(client))) {
+      signOut();
+    }
+    setDeleting(false);
+  }
+
+  return (
+    <details className="cruddur-disclosure">
+      <summary>{text('settings.deleteAccount')}</summary>
+      <form className="cruddur-form" onSubmit={(event) => void onSubmit(event)}>
+        <p>{text('settings.deleteHint')}</p>
+        <label htmlFor={id}>{me && rich('settings.deleteConfirm', { handle: <Handle key="handle" handle={me.handle} /> })}</label>
+        <div className="cruddur-input-row">
+          <input
+            id={id}
+            type="text"
+            className="cruddur-input"
+            dir="ltr"
+            autoComplete="off"
+            autoCapitalize="none"
+            spellCheck={false}
+            value={typed}
+            onChange={(event) => setTyped(event.target.value)}
+          />
+          <button type="submit" className="cruddur-button cruddur-danger" disabled={!isConfirmed || isDeleting}>
+            {text('settings.delete')}
+          </button>
+        </div>
+        <p className="cruddur-problem" role="status">
+          {problem}
+        </p>
+      </form>
+    </details>
   );
 }
 

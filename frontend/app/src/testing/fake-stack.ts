@@ -120,6 +120,7 @@ export class FakeStack {
           ? HttpResponse.json(['unavailable'], { status: 503 })
           : (this.#failed() ?? HttpResponse.json(this.me)),
       ),
+      http.delete(`${ORIGIN}/api/me`, ({ request }) => this.#change(request, () => new HttpResponse(null, { status: 202 }))),
       http.get(`${ORIGIN}/api/messages/:group`, ({ request, params }) => {
         const group = String(params['group']);
         const cleared = this.settings.get(group)?.cleared ?? '';

@@ -48,6 +48,7 @@ export { type Entry, type State, type Target, conversationKey, conversationOf } 
 export type { Outbox } from './outbox/outbox.ts';
 export { type Reason, reasonOf } from './outbox/reason.ts';
 export type { Blocks } from './state/blocks.ts';
+export { eraseAccount } from './state/erase.ts';
 export { exportOf } from './state/export.ts';
 export type { GroupSettings } from './state/group-settings.ts';
 export type { Action, Change, ChangesByMessage, MessageChanges } from './state/message-changes.ts';

@@ -46,6 +46,11 @@ export const ar: PagesCatalog = {
   'settings.download': 'تنزيل',
   'settings.exporting': 'عدد الأسطر حتى الآن: {lines}',
   'settings.exported': 'تم التنزيل.',
+  'settings.deleteAccount': 'حذف حسابي',
+  'settings.deleteHint':
+    'يحذف هذا الرسائل التي أرسلتها لدى الجميع، ويزيل اسمك من كل المحادثات. ويحتفظ الآخرون برسائلهم. لا يمكن التراجع عن ذلك.',
+  'settings.deleteConfirm': 'اكتب اسم المستخدم الخاص بك، {handle}، للتأكيد.',
+  'settings.delete': 'حذف',
   'settings.close': 'إغلاق',
 
   'notFound.title': 'الصفحة غير موجودة',

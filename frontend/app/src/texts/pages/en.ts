@@ -44,6 +44,11 @@ export const en = {
   'settings.download': 'Download',
   'settings.exporting': 'Lines so far: {lines}',
   'settings.exported': 'Downloaded.',
+  'settings.deleteAccount': 'Delete my account',
+  'settings.deleteHint':
+    'This deletes the messages that you have sent, for everyone, and removes your name from all conversations. Others keep their own messages. It can’t be undone.',
+  'settings.deleteConfirm': 'Type your handle, {handle}, to confirm.',
+  'settings.delete': 'Delete',
   'settings.close': 'Close',
 
   'notFound.title': 'Page not found',

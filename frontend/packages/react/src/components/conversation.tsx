@@ -134,8 +134,9 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
   const { isBlocked } = blocking;
   const settings = useGroupSettings(group);
   const mutedUntil = (row ?? shown)?.muted_until;
+  const isErased = shown?.members.some(({ erased }) => erased) ?? false;
   // Reactions and replies would tell the stranger that the message was seen.
-  const isClosed = isBlocked || shown?.request !== undefined;
+  const isClosed = isBlocked || isErased || shown?.request !== undefined;
   const actions = useActions(group, items, otherName, isClosed, person?.uuid, unread.setFirst);
   const { conversation, edited, reply, editLast, endReply } = actions;
   const actionProblem = blocking.problem ?? settings.problem ?? actions.problem;
@@ -230,6 +231,10 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
         <SuccessorQuestion person={person} successor={successor} onChoice={choose} />
       ) : isBlocked ? (
         <BlockedNotice person={person} isChanging={blocking.isChanging} onUnblock={() => blocking.change(false)} />
+      ) : isErased ? (
+        <p className="cruddur-question cruddur-composer-question" role="status">
+          {texts.text('erased.notice')}
+        </p>
       ) : group !== null && shown?.request !== undefined ? (
         <RequestNotice group={group} person={person} isDeclined={shown.request === 'declined'} />
       ) : (

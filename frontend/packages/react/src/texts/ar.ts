@@ -172,6 +172,8 @@ export const ar: Catalog = {
   'block.nobody': 'لم تحظر أحدًا.',
   'block.more': 'عرض المزيد من الأشخاص',
 
+  'erased.notice': 'حُذف هذا الحساب، ولم تعد مراسلته ممكنة.',
+
   'details.title': 'تفاصيل الرسالة',
   'details.from': 'من',
   'details.sent': 'أُرسلت',

@@ -148,6 +148,8 @@ export const en = {
   'block.nobody': 'You have not blocked anyone.',
   'block.more': 'Show more people',
 
+  'erased.notice': 'This account was deleted. You can no longer write to it.',
+
   'details.title': 'Message details',
   'details.from': 'From',
   'details.sent': 'Sent',
