@@ -22,13 +22,13 @@ use cruddur::{
     dynamodb::{CallLimits, Meter, metered_client},
     error::{Chain, Error},
     https::is_loopback,
-    postgres::{ConnectError, DatabaseServer, Postgres, QueryError, RdsIam, TokenError},
+    postgres::{ConnectError, DatabaseServer, Parameter, Postgres, QueryError, RdsIam, TokenError},
     table::Table,
     user::Users,
 };
 use serde::Deserialize;
 use tokio::{sync::OnceCell, time::timeout};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::{Row, error::SqlState};
 
 use crate::{
     global::{DatabaseAuth, Global, Target},
@@ -354,6 +354,12 @@ impl Database {
     #[must_use]
     pub fn postgres(&self) -> Postgres {
         Postgres::new(self.server.clone())
+    }
+
+    /// Runs one statement in its own connection.
+    pub async fn query(&self, statement: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>> {
+        let rows = self.postgres().query(statement, parameters).await;
+        rows.map_err(|error| self.query_error(&error))
     }
 
     /// Connects to the table of users, so that a server that is down fails at once; later queries are retried.

@@ -3,7 +3,6 @@
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use cruddur::postgres::Parameter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_postgres::{Row, types::Type};
@@ -99,21 +98,16 @@ pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-async fn query(database: &Database, statement: &str, parameter: Parameter<'_>) -> Result<Vec<Row>> {
-    let rows = database.postgres().query(statement, &[parameter]).await;
-    rows.map_err(|error| database.query_error(&error))
-}
-
 async fn list(context: &Context, database: &Database, options: &List) -> Result<()> {
     let rows =
-        query(database, include_str!("../../sql/reports/list.sql"), (&options.all, Type::BOOL)).await?;
+        database.query(include_str!("../../sql/reports/list.sql"), &[(&options.all, Type::BOOL)]).await?;
     let reports = rows.iter().map(Report::from_row).collect::<Result<Vec<_>, _>>()?;
     let header = ["REPORT", "TIME", "REASON", "REPORTED BY", "SENDER", "RESOLVED"];
     context.output.rows(&header, &reports, Report::cells)
 }
 
 async fn show(context: &Context, database: &Database, uuid: Uuid) -> Result<()> {
-    let rows = query(database, include_str!("../../sql/reports/show.sql"), (&uuid, Type::UUID)).await?;
+    let rows = database.query(include_str!("../../sql/reports/show.sql"), &[(&uuid, Type::UUID)]).await?;
     let Some(row) = rows.first() else { bail!("no report has this UUID; `cruddur reports list` shows them") };
     let reported: Uuid = row.try_get("message_uuid")?;
     let text: String = row.try_get("messages")?;
@@ -134,7 +128,7 @@ async fn show(context: &Context, database: &Database, uuid: Uuid) -> Result<()> 
 }
 
 async fn resolve(context: &Context, database: &Database, uuid: Uuid) -> Result<()> {
-    let rows = query(database, include_str!("../../sql/reports/resolve.sql"), (&uuid, Type::UUID)).await?;
+    let rows = database.query(include_str!("../../sql/reports/resolve.sql"), &[(&uuid, Type::UUID)]).await?;
     if rows.is_empty() {
         bail!("no report has this UUID; `cruddur reports list` shows them");
     }
@@ -144,7 +138,8 @@ async fn resolve(context: &Context, database: &Database, uuid: Uuid) -> Result<(
 async fn delete_old(context: &Context, database: &Database, options: &DeleteOld) -> Result<()> {
     let days = options.days;
     context.confirm(&format!("this deletes the reports that are older than {days} days"))?;
-    let rows = query(database, include_str!("../../sql/reports/delete_old.sql"), (&days, Type::INT4)).await?;
+    let rows =
+        database.query(include_str!("../../sql/reports/delete_old.sql"), &[(&days, Type::INT4)]).await?;
     let number = rows.len();
     context.output.result(&format!("deleted {number} reports"), &json!({"deleted": number}))
 }

@@ -83,8 +83,7 @@ async fn user(
     parameters: &[Parameter<'_>],
     handle: &str,
 ) -> Result<Row> {
-    let rows = database.postgres().query(statement, parameters).await;
-    let rows = rows.map_err(|error| database.query_error(&error))?;
+    let rows = database.query(statement, parameters).await?;
     rows.into_iter().next().with_context(|| format!("no user has the handle @{handle}"))
 }
 
@@ -137,8 +136,7 @@ async fn erase(context: &Context, handle: &str) -> Result<()> {
 async fn repeat_erasure(context: &Context, uuid: Uuid) -> Result<()> {
     let database = context.database().await?;
     let statement = include_str!("../../sql/users/repeat_erasure.sql");
-    let rows = database.postgres().query(statement, &[(&uuid, Type::UUID)]).await;
-    if rows.map_err(|error| database.query_error(&error))?.is_empty() {
+    if database.query(statement, &[(&uuid, Type::UUID)]).await?.is_empty() {
         bail!("no erased user has the UUID {uuid}");
     }
     context.output.result("the erasure is repeated", &json!({"uuid": uuid}))
@@ -149,14 +147,15 @@ async fn finish_erasures(context: &Context, options: &pool::Options) -> Result<(
     let pool = options.required(context)?;
     let database = context.database().await?;
     let statement = include_str!("../../sql/users/erased_with_cognito_user.sql");
-    let erased = database.postgres().query(statement, &[]).await;
-    let erased = erased.map_err(|error| database.query_error(&error))?;
+    let erased = database.query(statement, &[]).await?;
     context.ask(&format!("this deletes {} users of the pool {}", erased.len(), pool.id))?;
+    // One connection to each for all users.
+    let (client, postgres) = (pool.client().await, database.postgres());
     for row in &erased {
-        pool.delete_user(row.try_get("cognito_user_id")?).await?;
+        pool.delete_user(&client, row.try_get("cognito_user_id")?).await?;
         let uuid: Uuid = row.try_get("uuid")?;
         let statement = include_str!("../../sql/users/remove_sub.sql");
-        let removed = database.postgres().query(statement, &[(&uuid, Type::UUID)]).await;
+        let removed = postgres.query(statement, &[(&uuid, Type::UUID)]).await;
         removed.map_err(|error| database.query_error(&error))?;
     }
     let number = erased.len();

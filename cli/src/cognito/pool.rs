@@ -130,8 +130,7 @@ impl UserPool {
     }
 
     /// Deletes the user with a `sub`, if there is one.
-    pub async fn delete_user(&self, sub: &str) -> Result<()> {
-        let client = self.client().await;
+    pub(crate) async fn delete_user(&self, client: &Client, sub: &str) -> Result<()> {
         match client.admin_delete_user().user_pool_id(&self.id).username(sub).send().await {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some("UserNotFoundException") => Ok(()),

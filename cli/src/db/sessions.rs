@@ -26,8 +26,7 @@ struct Session {
 
 pub(super) async fn run(context: &Context, database: &Database) -> Result<()> {
     let statement = include_str!("../../../sql/users/sessions.sql");
-    let rows = database.postgres().query(statement, &[]).await;
-    let rows = rows.map_err(|error| database.query_error(&error))?;
+    let rows = database.query(statement, &[]).await?;
     let sessions = rows.iter().map(Session::from_row).collect::<Result<Vec<_>, _>>()?;
     let header = ["PID", "USER", "CLIENT", "APPLICATION", "STATE", "SINCE", "CONNECTED"];
     context.output.rows(&header, &sessions, Session::cells)
