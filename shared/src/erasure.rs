@@ -12,7 +12,7 @@ use crate::{
     clock::Clock,
     config::{ConfigError, Lookup},
     dynamodb::CallLimits,
-    error::{Chain, Dependency, Error},
+    error::{Chain, Error},
     message::change::deletion,
     message_group::Inbox,
     projection::inbox::{GroupChanges, MoveError},
@@ -96,8 +96,8 @@ impl Erasure {
                         }
                     }
                 }
-                let Some(last) = rows.last().and_then(sort_key).filter(|_| rows.len() == PAGE) else { break };
-                from = after(last);
+                let Some(next) = next_page(&rows) else { break };
+                from = next;
             }
         }
         for partition in
@@ -184,8 +184,8 @@ impl Erasure {
             });
             let writes = stream::iter(writes).buffer_unordered(MAX_CONCURRENT_WRITES);
             writes.try_for_each(|_| async { Ok(()) }).await?;
-            let Some(last) = rows.last().and_then(sort_key).filter(|_| rows.len() == PAGE) else { break };
-            from = after(last);
+            let Some(next) = next_page(&rows) else { break };
+            from = next;
         }
         Ok(number)
     }
@@ -207,16 +207,9 @@ impl Erasure {
     }
 }
 
-impl From<MoveError> for Error {
-    fn from(error: MoveError) -> Self {
-        match error {
-            MoveError::Table(error) => error,
-            MoveError::TooManyAttempts { .. } | MoveError::OutOfTime => {
-                Self::unavailable(Dependency::DynamoDb, error)
-            }
-            _ => Self::internal(error),
-        }
-    }
+/// The place of the next page after these rows. `None` after the last page.
+fn next_page(rows: &[Item]) -> Option<String> {
+    rows.last().and_then(sort_key).filter(|_| rows.len() == PAGE).map(after)
 }
 
 fn is_erased_from(membership: &Membership, user: &User) -> bool {

@@ -75,26 +75,12 @@ impl Doctor {
     async fn move_rows(&self, group: Uuid, newest: &MessageRow) -> Result<Written> {
         let changes = GroupChanges::created(group, newest.clone());
         let inbox = Inbox::new(self.table.clone(), self.random.clone());
-        match Box::pin(inbox.apply(&changes)).await {
-            Ok(_) | Err(MoveError::Table(Error::Unavailable { .. })) => Ok(Written::Done),
-            Err(MoveError::Table(error)) => Err(error.into()),
-            // Another finding has to be repaired first, or another writer won.
-            Err(
-                MoveError::NoMembership
-                | MoveError::NoInboxRow { .. }
-                | MoveError::MalformedInboxRow { .. }
-                | MoveError::TooManyAttempts { .. }
-                | MoveError::OutOfTime,
-            ) => Ok(Written::Stale),
-        }
+        of_move(Box::pin(inbox.apply(&changes)).await)
     }
 
     async fn erase(&self, group: Uuid, user: &User) -> Result<Written> {
         let erasure = Erasure::new(self.table.clone(), self.clock.clone(), self.random.clone());
-        match Box::pin(erasure.erase_from_group(user, group)).await.map_err(Error::from) {
-            Ok(_) | Err(Error::Unavailable { .. }) => Ok(Written::Done),
-            Err(error) => Err(error.into()),
-        }
+        of_move(Box::pin(erasure.erase_from_group(user, group)).await)
     }
 
     async fn append(&self, user: Uuid, changes: &[LoggedChange]) -> Result<Written> {
@@ -104,5 +90,21 @@ impl Doctor {
             Err(AppendError::Table(error)) => Err(error.into()),
             Err(AppendError::TooManyAttempts(_) | AppendError::OutOfTime) => Ok(Written::Stale),
         }
+    }
+}
+
+/// The outcome of a repair that moves or changes inbox rows.
+fn of_move<T>(result: Result<T, MoveError>) -> Result<Written> {
+    match result {
+        Ok(_) | Err(MoveError::Table(Error::Unavailable { .. })) => Ok(Written::Done),
+        Err(MoveError::Table(error)) => Err(error.into()),
+        // Another finding has to be repaired first, or another writer won.
+        Err(
+            MoveError::NoMembership
+            | MoveError::NoInboxRow { .. }
+            | MoveError::MalformedInboxRow { .. }
+            | MoveError::TooManyAttempts { .. }
+            | MoveError::OutOfTime,
+        ) => Ok(Written::Stale),
     }
 }
