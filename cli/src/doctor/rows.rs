@@ -235,7 +235,7 @@ pub(super) fn membership(item: &Item, group: Uuid) -> Result<Membership, &'stati
     }
     match membership.request_to {
         Some(member) if !membership.has(member) => Err("its request is to a user who is not a member"),
-        None if membership.request.is_some() => Err("its request is to nobody"),
+        None if membership.request.is_some() => Err("it has a request without a receiver"),
         _ => Ok(membership),
     }
 }

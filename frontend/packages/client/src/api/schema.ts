@@ -758,7 +758,7 @@ export interface components {
         };
         /**
          * @description The caller is not in the table of users; blocks the other member (`user_blocked`); or the other member does not
-         *     accept messages of the caller (`message_not_accepted`), for a reason that is not told.
+         *     accept messages of the caller (`message_not_accepted`), without a reason.
          */
         NotAccepted: {
             headers: {
@@ -770,7 +770,7 @@ export interface components {
         };
         /**
          * @description The caller is not in the table of users; blocks the other member (`user_blocked`); the other member does not
-         *     accept messages of the caller (`message_not_accepted`), for a reason that is not told; or has not answered the
+         *     accept messages of the caller (`message_not_accepted`), without a reason; or has not answered the
          *     caller's first message (`request_pending`).
          */
         MessageNotAccepted: {

@@ -28,7 +28,7 @@ export class Requests {
         const byUuid = new Map([...known, ...fresh].map((group) => [group.uuid, group]));
         return [...byUuid.values()].toSorted((a, b) => compare(b.created_at, a.created_at));
       },
-      // Requests of later pages may be answered since then; the list is loaded anew with each view.
+      // Requests of later pages may have been answered meanwhile. Each view loads a new list.
       reachesKnown: () => true,
       keepsRowsAcrossGap: true,
     });
