@@ -73,8 +73,7 @@ impl MessageRequests {
         let mut in_doubt = false;
         for _ in 0..MAX_ATTEMPTS {
             let membership = membership_for(&self.table, group_uuid, member).await?;
-            let request = membership.request_of(member);
-            match (request, answer) {
+            match (membership.request_of(member), answer) {
                 (None, Answer::Accept) => return Ok(()),
                 // An attempt without an answer may have been executed before the acceptance.
                 (None, Answer::Decline) if in_doubt => break,
@@ -82,11 +81,14 @@ impl MessageRequests {
                 (Some(_), _) => {}
             }
             let key = Key::MemberState { group_uuid, user_uuid: member };
-            let version = self.table.get::<MemberStateRow>(&key).await?.map(|state| state.version);
+            let state = self.table.get::<MemberStateRow>(&key).await?;
+            // Both from one read: the membership was read before, and a write in between may have accepted the group.
+            let version = state.as_ref().map(|state| state.version);
+            let is_declined = state.is_some_and(|state| state.request == Some(RequestState::Declined));
             // A greater version fences the late writes of earlier requests. So a request that was declined is declined
             // again: otherwise, such a write could accept it after the answer.
             let is_fenced = version > *first.get_or_insert(version);
-            if is_fenced && request == Some(RequestState::Declined) && answer == Answer::Decline {
+            if is_fenced && is_declined && answer == Answer::Decline {
                 return Ok(());
             }
             let now = Timestamp::new(self.clock.now());

@@ -1,8 +1,8 @@
 //! Executable models of the core algorithms: [`moves`] (the stream handler's "hint, guard, locate"), [`joins`] (read
 //! markers, edits and deletions in an inbox row), [`sends`] (create-message), [`blocks`] (block-user and the sends
-//! of a blocked user), [`events`] (the event log and its readers) and [`pushes`] (connections, frames and the client's
-//! rules). Section 3 of the design describes them. A
-//! [`checker`] tries every interleaving of their steps with every fault, within bounds.
+//! of a blocked user), [`requests`] (message requests and their answers), [`events`] (the event log and its readers) and
+//! [`pushes`] (connections, frames and the client's rules). Section 3 of the design describes them. A [`checker`] tries
+//! every interleaving of their steps with every fault, within bounds.
 //!
 //! A step is one call to DynamoDB, or an event that affects one: other processes see nothing between two
 //! calls. The models therefore read like the code, call by call. Each algorithm also exists without one of
@@ -20,6 +20,7 @@ pub mod joins;
 pub mod moves;
 mod positions;
 pub mod pushes;
+pub mod requests;
 pub mod sends;
 
 /// Visibility of transactions to reads.

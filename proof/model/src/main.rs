@@ -12,6 +12,11 @@ use model::{
     joins::{self, Joins},
     moves::{self, Moves},
     pushes::{self, Pushes},
+    requests::{
+        self,
+        Answer::{Accept, Decline, Reply},
+        Requests,
+    },
     sends::{
         self, Send, Sends,
         Target::{Group, Handle},
@@ -139,7 +144,36 @@ const OF_BLOCKS: [blocks::Bounds; 4] = [
     blocks::Bounds { devices: [&[true, false], &[true]], faults: 2, has_group: false, ..BLOCKS },
 ];
 
+const ANSWERS: requests::Bounds = requests::Bounds {
+    devices: [&[Decline, Accept, Decline], &[Decline]],
+    sends: 2,
+    marks: 1,
+    invocations: 0,
+    faults: 3,
+    tries: 3,
+};
+const ROWS: requests::Bounds = requests::Bounds {
+    devices: [&[Decline, Accept], &[]],
+    sends: 1,
+    marks: 1,
+    invocations: 2,
+    faults: 1,
+    tries: 1,
+};
+const OF_REQUESTS: [requests::Bounds; 7] = [
+    ANSWERS,
+    requests::Bounds { devices: [&[Decline, Accept, Decline], &[Reply]], ..ANSWERS },
+    requests::Bounds { devices: [&[Decline, Reply], &[Decline, Accept]], tries: 2, ..ANSWERS },
+    ROWS,
+    requests::Bounds { devices: [&[Decline, Reply], &[]], sends: 2, marks: 0, ..ROWS },
+    requests::Bounds { devices: [&[Decline], &[Accept]], marks: 0, tries: 2, ..ROWS },
+    requests::Bounds { devices: [&[Accept], &[]], sends: 2, marks: 0, invocations: 3, ..ROWS },
+];
+
 fn main() -> ExitCode {
+    let requests = OF_REQUESTS.iter().all(|bounds| {
+        explore(bounds, &Requests { bounds: *bounds, algorithm: requests::Algorithm::AsDesigned })
+    });
     let blocks = OF_BLOCKS
         .iter()
         .all(|bounds| explore(bounds, &Blocks { bounds: *bounds, algorithm: blocks::Algorithm::AsDesigned }));
@@ -158,7 +192,11 @@ fn main() -> ExitCode {
     let joins = OF_JOINS
         .iter()
         .all(|bounds| explore(bounds, &Joins { bounds: *bounds, algorithm: joins::Algorithm::AsDesigned }));
-    if blocks && moves && sends && events && pushes && joins { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if requests && blocks && moves && sends && events && pushes && joins {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Prints the size of the exploration and the violation, if any. Returns whether all properties hold.

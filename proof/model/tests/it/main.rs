@@ -8,6 +8,7 @@ mod events;
 mod joins;
 mod moves;
 mod pushes;
+mod requests;
 mod sends;
 
 use std::fmt::{Debug, Display};
