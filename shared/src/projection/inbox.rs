@@ -256,7 +256,8 @@ impl RowMove<'_> {
             let mut joined = row.clone();
             self.changes.join_into(&mut joined, member);
             if self.membership.erased.contains(&member) {
-                joined.forget_state(member, self.membership.request_of(member));
+                // Not the joined state, which may be older: a row never returns to the requests.
+                joined.forget_state(member, row.request.and(self.membership.request_of(member)));
             }
             // Correct even for a stale row: what was joined stays joined (I17).
             if joined == row {

@@ -48,10 +48,9 @@ impl InboxRow {
         self.shorten();
     }
 
-    /// Removes the state of an erased owner, which no longer tells whether the owner has accepted the group: `request` is
-    /// what the membership has. The row never returns to the requests.
+    /// Removes the state of an erased owner. `request` tells instead whether the owner has accepted the group.
     pub fn forget_state(&mut self, owner: Uuid, request: Option<RequestState>) {
-        self.request = self.request.and(request);
+        self.request = request;
         self.pk = Self::partition(owner, self.request).to_string();
         self.state_version = 0;
         self.read_sk = None;
