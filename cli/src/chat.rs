@@ -15,6 +15,7 @@ use self::{
 pub use self::{
     block::{Block, Blocks, block, blocks, unblock},
     change::{Delete, Edit, React, delete, edit, react},
+    devices::{Devices, devices, sign_out},
     erase::{DeleteAccount, delete_account},
     export::{Export, export},
     report::{Report, report},
@@ -32,6 +33,7 @@ mod block;
 mod change;
 mod choice;
 mod conversation;
+mod devices;
 mod erase;
 mod export;
 mod feed;

@@ -19,7 +19,7 @@ use cruddur::https::is_loopback;
 
 /// Creates a client for requests to `url`.
 pub(crate) fn for_url(url: &str) -> reqwest::ClientBuilder {
-    let client = reqwest::Client::builder();
+    let client = reqwest::Client::builder().user_agent(concat!("cruddur/", env!("CARGO_PKG_VERSION")));
     if is_loopback(url) { client.no_proxy() } else { client }
 }
 

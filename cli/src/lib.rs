@@ -61,6 +61,8 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::Clear(command) => chat::clear(&context, &command).await,
         Command::Report(command) => chat::report(&context, &command).await,
         Command::Export(command) => chat::export(&context, &command).await,
+        Command::Devices(command) => chat::devices(&context, &command).await,
+        Command::SignOut(command) => chat::sign_out(&context, &command).await,
         Command::DeleteAccount(command) => chat::delete_account(&context, &command).await,
         Command::Watch(command) => Box::pin(chat::watch(&context, &command)).await,
         Command::DeployCheck(options) => Box::pin(deploy_check::run(&context, options)).await,

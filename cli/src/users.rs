@@ -113,9 +113,7 @@ async fn suspend(context: &Context, handle: &str, is_suspended: bool) -> Result<
     let row = user(&database, include_str!("../../sql/users/suspend.sql"), &parameters, handle).await?;
     let uuid: Uuid = row.try_get("uuid")?;
     if let Some(connections) = connections {
-        for connection in connections.of_user(uuid).await? {
-            connections.remove(uuid, &connection).await?;
-        }
+        connections.remove_all(uuid).await?;
     }
     let done = if is_suspended { "suspended" } else { "no longer suspended:" };
     context.output.result(
@@ -127,7 +125,8 @@ async fn suspend(context: &Context, handle: &str, is_suspended: bool) -> Result<
 async fn erase(context: &Context, handle: &str) -> Result<()> {
     context.ask(&format!("this deletes the account and all messages of @{handle}, which can't be undone"))?;
     let database = context.database().await?;
-    let parameters: [Parameter<'_>; 2] = [(&None::<&str>, Type::TEXT), (&handle, Type::TEXT)];
+    let parameters: [Parameter<'_>; 3] =
+        [(&None::<&str>, Type::TEXT), (&handle, Type::TEXT), (&None::<i64>, Type::INT8)];
     let row = user(&database, include_str!("../../sql/users/erase.sql"), &parameters, handle).await?;
     let uuid: Uuid = row.try_get("uuid")?;
     context.output.result(&format!("erased @{handle}"), &json!({"uuid": uuid, "handle": handle}))

@@ -106,6 +106,10 @@ impl Parts {
         MemberStates::new(self.table(function, limits), self.clock.clone(), self.random.clone())
     }
 
+    fn connections(&self, function: &'static str, limits: CallLimits) -> Connections {
+        Connections::new(self.table(function, limits))
+    }
+
     fn blocks(&self, function: &'static str, limits: CallLimits) -> Blocks {
         Blocks::new(self.table(function, limits), self.clock.clone(), self.random.clone())
     }
@@ -278,6 +282,17 @@ pub const FUNCTIONS: &[Declaration] = &[
         verifier: parts.verifier()?,
         users: parts.users(),
     }),
+    route!(list_devices, "list-devices", READ_TIMEOUT, |this, parts| list_devices::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+        connections: parts.connections(this.name, CallLimits::READ),
+        clock: parts.clock.clone(),
+    }),
+    route!(sign_out, "sign-out", WRITE_TIMEOUT, |this, parts| sign_out::App {
+        verifier: parts.verifier()?,
+        users: parts.users(),
+        connections: parts.connections(this.name, CallLimits::WRITE),
+    }),
     route!(list_events, "list-events", READ_TIMEOUT, |this, parts| list_events::App {
         verifier: parts.verifier()?,
         users: parts.users(),
@@ -286,13 +301,13 @@ pub const FUNCTIONS: &[Declaration] = &[
     Declaration {
         name: "open-connection",
         routes: &[],
-        timeout: WRITE_TIMEOUT,
+        timeout: Duration::from_secs(29),
         configure: |lookup| open_connection::App::from_lookup(lookup).map(drop),
         build: |this, parts| {
             let app = open_connection::App {
                 verifier: parts.verifier()?,
                 users: parts.users(),
-                connections: Connections::new(parts.table(this.name, CallLimits::WRITE)),
+                connections: parts.connections(this.name, CallLimits::WRITE),
                 clock: parts.clock.clone(),
             };
             let handler = |app: Arc<_>, event| async move { open_connection::handler(&app, event).await };

@@ -37,11 +37,21 @@ impl Subject {
     }
 }
 
+/// A sign-in. The access tokens of one sign-in have the same `auth_time`, refreshed ones included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    /// Who signed in.
+    pub subject: Subject,
+    /// The `auth_time` claim, in seconds since 1970; without it, `iat`, or else 0. `Users` rejects sign-ins from before a
+    /// sign-out on all devices.
+    pub at: i64,
+}
+
 /// A verified access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessToken {
-    /// The `sub` claim.
-    pub subject: Subject,
+    /// The sign-in that the token belongs to.
+    pub sign_in: SignIn,
     /// The `exp` claim, in seconds since 1970.
     pub expires_at: i64,
 }
@@ -73,6 +83,8 @@ struct Claims {
     nbf: Option<i64>,
     #[serde(default, deserialize_with = "present")]
     iat: Option<i64>,
+    #[serde(default, deserialize_with = "present")]
+    auth_time: Option<i64>,
 }
 
 /// Header fields, checked before the signature. `jku`, `jwk`, `x5u` and `x5c` are ignored: the sender of the token
@@ -116,9 +128,9 @@ impl Verifier {
         self.keys.warm_up().await
     }
 
-    /// Verifies the access token in `headers`, and returns its subject. Fails as [`Self::verify`] does.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Subject, Error> {
-        Ok(self.verify(headers).await?.subject)
+    /// Verifies the access token in `headers`, and returns its sign-in. Fails as [`Self::verify`] does.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<SignIn, Error> {
+        Ok(self.verify(headers).await?.sign_in)
     }
 
     /// Verifies the access token in `headers`. Fails with [`Error::Unauthenticated`], or with
@@ -155,7 +167,8 @@ impl Verifier {
             return Err(TokenRefusal::NotYetValid);
         }
         let subject = Subject::new(claims.sub).ok_or(TokenRefusal::SubjectMissing)?;
-        Ok(AccessToken { subject, expires_at: claims.exp })
+        let at = claims.auth_time.or(claims.iat).unwrap_or_default();
+        Ok(AccessToken { sign_in: SignIn { subject, at }, expires_at: claims.exp })
     }
 }
 
@@ -264,10 +277,11 @@ mod tests {
             exp: NOW + 3_600,
             nbf: None,
             iat: Some(NOW),
+            auth_time: None,
         };
         change(&mut claims);
         let subject = verifier().check(claims);
-        subject.map(|token| token.subject.as_str().to_owned()).map_err(|refusal| refusal.to_string())
+        subject.map(|token| token.sign_in.subject.as_str().to_owned()).map_err(|refusal| refusal.to_string())
     }
 
     fn refused<T>(refusal: &TokenRefusal) -> Result<T, String> {
@@ -307,6 +321,24 @@ mod tests {
         assert_eq!(checked(|claims| claims.exp = i64::MIN), expired());
         assert_eq!(checked(|claims| claims.nbf = Some(i64::MIN)), good());
         assert_eq!(checked(|claims| claims.nbf = Some(i64::MAX)), early());
+    }
+
+    #[test]
+    fn a_sign_in_has_the_time_of_the_authentication_or_else_of_the_token() {
+        let at = |auth_time, iat| {
+            let claims = Claims {
+                iss: "https://pool.example".to_owned(),
+                sub: "subject".to_owned(),
+                token_use: "access".to_owned(),
+                client_id: "web".to_owned(),
+                exp: NOW + 3_600,
+                nbf: None,
+                iat,
+                auth_time,
+            };
+            verifier().check(claims).unwrap().sign_in.at
+        };
+        assert_eq!([at(Some(1), Some(NOW)), at(None, Some(NOW)), at(None, None)], [1, NOW, 0]);
     }
 
     /// The token in these `Authorization` headers, or the refusal's text.

@@ -1,7 +1,10 @@
 //! Open sockets of users' devices (design, section 3).
 
+use std::cmp::Reverse;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
@@ -9,6 +12,7 @@ use crate::{
     dynamodb::CallLimits,
     error::{Dependency, Error},
     table::{Condition, ConnectionRow, Item, Key, Partition, Row, Table, WriteError},
+    timestamp::Timestamp,
     warm_up::{self, Failure},
 };
 
@@ -29,6 +33,23 @@ pub struct NewConnection {
     pub connected_at: DateTime<Utc>,
     /// The end of the token, in seconds since 1970.
     pub token_expires_at: i64,
+    /// The `User-Agent` of the device, cut at [`MAX_USER_AGENT_BYTES`].
+    pub user_agent: Option<String>,
+}
+
+/// The longest stored `User-Agent`, in bytes.
+pub const MAX_USER_AGENT_BYTES: usize = 256;
+
+/// A device with an open socket, as its user is shown it (design, section 5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Device {
+    /// The UUID that the device chose.
+    pub device_uuid: Uuid,
+    /// Since when the socket is open.
+    pub connected_at: Timestamp,
+    /// The beginning of the device's `User-Agent`, if it sent one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
 }
 
 /// The connections of all users.
@@ -64,7 +85,7 @@ impl Connections {
 
     /// Stores a connection in place of the device's earlier one. Fails with [`Error::ConnectionOutdated`] if the device
     /// has a later one. Deletes the oldest connections beyond [`MAX_DEVICES`].
-    pub async fn open(&self, user_uuid: Uuid, new: NewConnection) -> Result<(), Error> {
+    pub async fn open(&self, user_uuid: Uuid, new: NewConnection) -> Result<ConnectionRow, Error> {
         let key = Key::Connection { user_uuid, device_uuid: new.device_uuid };
         let row = ConnectionRow {
             pk: key.pk(),
@@ -72,6 +93,7 @@ impl Connections {
             connected_at: new.connected_at.timestamp_millis(),
             expires_at: (new.connected_at + MAX_DURATION).timestamp().min(new.token_expires_at),
             connection_id: new.connection_id,
+            user_agent: new.user_agent,
         };
         let (stored, others) = tokio::join!(self.put(&row), self.of_user(user_uuid));
         stored?;
@@ -81,6 +103,22 @@ impl Connections {
         let excess = (others.len() + 1).saturating_sub(MAX_DEVICES);
         for oldest in others.iter().take(excess) {
             self.remove(user_uuid, oldest).await?;
+        }
+        Ok(row)
+    }
+
+    /// The user's devices whose sockets are open at `now`, the latest first.
+    pub async fn devices(&self, user_uuid: Uuid, now: DateTime<Utc>) -> Result<Vec<Device>, Error> {
+        let mut rows = self.of_user(user_uuid).await?;
+        rows.retain(|row| row.expires_at > now.timestamp());
+        rows.sort_unstable_by_key(|row| Reverse(row.connected_at));
+        Ok(rows.into_iter().map(Device::from).collect())
+    }
+
+    /// Deletes all connections of a user. Those that are opened meanwhile stay.
+    pub async fn remove_all(&self, user_uuid: Uuid) -> Result<(), Error> {
+        for row in self.of_user(user_uuid).await? {
+            self.remove(user_uuid, &row).await?;
         }
         Ok(())
     }
@@ -102,6 +140,13 @@ impl Connections {
         let same =
             Condition::exists().and_equal("connection_id", AttributeValue::S(row.connection_id.clone()));
         Ok(self.table.delete_if(&key, same).await?)
+    }
+}
+
+impl From<ConnectionRow> for Device {
+    fn from(row: ConnectionRow) -> Self {
+        let connected_at = DateTime::from_timestamp_millis(row.connected_at).unwrap_or_default();
+        Self { device_uuid: row.sk, connected_at: Timestamp::new(connected_at), user_agent: row.user_agent }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     block::{BlockedUser, Blocks},
     clock::Clock,
     config::{ConfigError, Lookup},
+    connection::{Connections, Device},
     dynamodb::CallLimits,
     error::Error,
     member_state::MemberStates,
@@ -31,6 +32,8 @@ const FULL: usize = 100;
 /// Reads users' exports.
 #[derive(Debug)]
 pub struct Export {
+    clock: Clock,
+    connections: Connections,
     blocks: Blocks,
     inbox: Inbox,
     states: MemberStates,
@@ -45,6 +48,11 @@ pub enum Line {
     Me {
         /// As `show-me` answers.
         me: Me,
+    },
+    /// A device.
+    Device {
+        /// As in `list-devices`.
+        device: Device,
     },
     /// A blocked user.
     Block {
@@ -133,6 +141,8 @@ impl Export {
     #[must_use]
     pub fn new(table: &Table, clock: &Clock, random: &Random) -> Self {
         Self {
+            clock: clock.clone(),
+            connections: Connections::new(table.clone()),
             blocks: Blocks::new(table.clone(), clock.clone(), random.clone()),
             inbox: Inbox::new(table.clone(), random.clone()),
             states: MemberStates::new(table.clone(), clock.clone(), random.clone()),
@@ -153,7 +163,7 @@ impl Export {
 
     /// Reads a page of the export of `me`: the first one, or the one after a place.
     ///
-    /// The first page has the user and blocked users. The requests follow, and then the groups of the inbox, from the one
+    /// The first page has the user, devices and blocked users. The requests follow, and then the groups of the inbox, from the one
     /// that has been silent for longest, declined and hidden ones and those of blocked users included, each with its
     /// messages from the newest on. A group that moves during the export only moves upwards, and from the requests to the
     /// inbox. So none is missed, but one may appear again; the later lines are newer.
@@ -168,6 +178,8 @@ impl Export {
         let next = match place {
             None => {
                 lines.push(Line::Me { me: me.clone() });
+                let devices = self.connections.devices(caller, self.clock.now()).await?;
+                lines.extend(devices.into_iter().map(|device| Line::Device { device }));
                 Some(self.blocks(users, caller, None, &mut lines).await?)
             }
             Some(Place::Block(after)) => {

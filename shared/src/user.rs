@@ -15,7 +15,7 @@ use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
 use crate::{
-    auth::Subject,
+    auth::{SignIn, Subject, TokenRefusal},
     config::{ConfigError, DatabaseConfig, Lookup},
     error::{Chain, Dependency, Error},
     postgres::{Parameter, Postgres},
@@ -29,6 +29,7 @@ mod names;
 mod reports;
 pub mod search;
 pub mod settings;
+mod sign_out;
 
 pub use self::names::ShowsUser;
 use self::{names::NamesByUuid, settings::MessagesFrom};
@@ -122,7 +123,19 @@ pub struct Users {
 struct CachedUser {
     uuid: Uuid,
     uuid_read_at: Instant,
+    /// The user's last sign-out on all devices, in seconds since 1970.
+    signed_out_at: Option<i64>,
     names: Option<Names>,
+}
+
+impl CachedUser {
+    /// Fails with [`Error::Unauthenticated`] if the user has signed out on all devices since the sign-in.
+    fn admit(&self, sign_in: &SignIn) -> Result<(), Error> {
+        match self.signed_out_at {
+            Some(time) if sign_in.at < time => Err(Error::Unauthenticated(TokenRefusal::SignedOut)),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -183,45 +196,57 @@ impl Users {
     }
 
     /// Returns the caller's UUID, cached for ten minutes. Fails with [`Error::UserNotProvisioned`] if no row has the
-    /// subject.
-    pub async fn uuid_of(&self, subject: &Subject) -> Result<Uuid, Error> {
-        let cached = self.cached(subject);
-        if let Some(cached) = &cached
-            && cached.uuid_read_at.elapsed() < UUID_TTL
-        {
-            return Ok(cached.uuid);
+    /// subject, and with [`Error::Unauthenticated`] if the user has signed out since the sign-in.
+    pub async fn uuid_of(&self, sign_in: &SignIn) -> Result<Uuid, Error> {
+        match self.cached(&sign_in.subject) {
+            Some(cached) if cached.uuid_read_at.elapsed() < UUID_TTL => {
+                cached.admit(sign_in).map(|()| cached.uuid)
+            }
+            cached => self.read_uuid(sign_in, cached).await,
         }
-        match self.postgres.query(UUID_FROM_SUBJECT, &[(&subject.as_str(), Type::TEXT)]).await {
+    }
+
+    /// Returns the caller's UUID as [`Self::uuid_of`] does, but reads it again.
+    pub async fn current_uuid_of(&self, sign_in: &SignIn) -> Result<Uuid, Error> {
+        self.read_uuid(sign_in, self.cached(&sign_in.subject)).await
+    }
+
+    async fn read_uuid(&self, sign_in: &SignIn, cached: Option<CachedUser>) -> Result<Uuid, Error> {
+        match self.postgres.query(UUID_FROM_SUBJECT, &[(&sign_in.subject.as_str(), Type::TEXT)]).await {
             Ok(rows) => {
-                let Some(row) = rows.first() else { return Err(self.not_provisioned(subject)) };
+                let row = self.caller_row(sign_in, &rows)?;
                 let uuid = row.try_get("uuid").map_err(Error::internal)?;
-                self.cache(subject, uuid, None);
+                self.cache(sign_in, row, uuid, None)?;
                 Ok(uuid)
             }
             Err(error @ Error::Unavailable { .. }) => {
-                let Some(CachedUser { uuid, .. }) = cached else { return Err(error) };
-                tracing::warn!(cause = %Chain(&error), user_uuid = %uuid, "using an old uuid");
-                Ok(uuid)
+                let Some(cached) = cached else { return Err(error) };
+                cached.admit(sign_in)?;
+                tracing::warn!(cause = %Chain(&error), user_uuid = %cached.uuid, "using an old uuid");
+                Ok(cached.uuid)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Returns the caller with names at most a minute old. Fails with [`Error::UserNotProvisioned`] if no row has the
-    /// subject.
-    pub async fn sender(&self, subject: &Subject) -> Result<User, Error> {
-        let names = self.cached(subject).and_then(|cached| cached.names);
+    /// Returns the caller with names at most a minute old. Fails as [`Self::uuid_of`] does.
+    pub async fn sender(&self, sign_in: &SignIn) -> Result<User, Error> {
+        let cached = self.cached(&sign_in.subject);
+        if let Some(cached) = &cached {
+            cached.admit(sign_in)?;
+        }
+        let names = cached.and_then(|cached| cached.names);
         if let Some(names) = &names
             && names.read_at.elapsed() < NAMES_TTL
         {
             return Ok(names.user.clone());
         }
         let statement = include_str!("../../sql/users/from_cognito_user_id.sql");
-        match self.postgres.query(statement, &[(&subject.as_str(), Type::TEXT)]).await {
+        match self.postgres.query(statement, &[(&sign_in.subject.as_str(), Type::TEXT)]).await {
             Ok(rows) => {
-                let Some(row) = rows.first() else { return Err(self.not_provisioned(subject)) };
+                let row = self.caller_row(sign_in, &rows)?;
                 let sender = User::from_row(row)?;
-                self.cache(subject, sender.uuid, Some(sender.clone()));
+                self.cache(sign_in, row, sender.uuid, Some(sender.clone()))?;
                 Ok(sender)
             }
             Err(error @ Error::Unavailable { .. }) => {
@@ -233,45 +258,45 @@ impl Users {
         }
     }
 
-    /// Reads the caller and the user with `handle`. Fails with [`Error::UserNotProvisioned`] if no row has the subject.
+    /// Reads the caller and the user with `handle`. Fails as [`Self::uuid_of`] does.
     pub async fn sender_and_receiver(
         &self,
-        subject: &Subject,
+        sign_in: &SignIn,
         handle: &Handle,
     ) -> Result<MessageUsers, Error> {
         let statement = include_str!("../../sql/users/create_message_users.sql");
-        self.message_users(subject, statement, (&handle.canonical(), Type::TEXT)).await
+        self.message_users(sign_in, statement, (&handle.canonical(), Type::TEXT)).await
     }
 
-    /// Reads the caller and the user with the UUID `receiver`. Fails with [`Error::UserNotProvisioned`] if no row has
-    /// the subject.
+    /// Reads the caller and the user with the UUID `receiver`. Fails as [`Self::uuid_of`] does.
     pub async fn sender_and_receiver_by_uuid(
         &self,
-        subject: &Subject,
+        sign_in: &SignIn,
         receiver: Uuid,
     ) -> Result<MessageUsers, Error> {
         let statement = include_str!("../../sql/users/create_message_users_by_uuid.sql");
-        self.message_users(subject, statement, (&receiver, Type::UUID)).await
+        self.message_users(sign_in, statement, (&receiver, Type::UUID)).await
     }
 
     async fn message_users(
         &self,
-        subject: &Subject,
+        sign_in: &SignIn,
         statement: &str,
         receiver: Parameter<'_>,
     ) -> Result<MessageUsers, Error> {
-        let rows = self.postgres.query(statement, &[(&subject.as_str(), Type::TEXT), receiver]).await?;
+        let parameters = [(&sign_in.subject.as_str() as _, Type::TEXT), receiver];
+        let rows = self.postgres.query(statement, &parameters).await?;
         let (mut sender, mut receiver) = (None, None);
         for row in &rows {
             let user = User::from_row(row)?;
             if row.try_get::<_, &str>("kind").map_err(Error::internal)? == "sender" {
+                self.cache(sign_in, row, user.uuid, Some(user.clone()))?;
                 sender = Some(user);
             } else {
                 receiver = Some(Receiver { user, messages_from: MessagesFrom::from_row(row)? });
             }
         }
-        let Some(sender) = sender else { return Err(self.not_provisioned(subject)) };
-        self.cache(subject, sender.uuid, Some(sender.clone()));
+        let Some(sender) = sender else { return Err(self.not_provisioned(&sign_in.subject)) };
         Ok(MessageUsers { sender, receiver })
     }
 
@@ -290,17 +315,30 @@ impl Users {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(subject).cloned()
     }
 
-    fn cache(&self, subject: &Subject, uuid: Uuid, user: Option<User>) {
+    fn caller_row<'a>(&self, sign_in: &SignIn, rows: &'a [Row]) -> Result<&'a Row, Error> {
+        rows.first().ok_or_else(|| self.not_provisioned(&sign_in.subject))
+    }
+
+    /// Caches the caller's row, and fails with [`Error::Unauthenticated`] if the user has signed out since the sign-in.
+    fn cache(&self, sign_in: &SignIn, row: &Row, uuid: Uuid, user: Option<User>) -> Result<(), Error> {
         let now = Instant::now();
         let names = user.map(|user| Names { user, read_at: now });
+        let signed_out_at = row.try_get("signed_out_at").map_err(Error::internal)?;
+        let user = CachedUser { uuid, uuid_read_at: now, signed_out_at, names };
+        let admitted = user.admit(sign_in);
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.put(subject.clone(), CachedUser { uuid, uuid_read_at: now, names });
+        cache.put(sign_in.subject.clone(), user);
+        admitted
     }
 
     /// Drops the subject's cache entry and returns the error for a subject without a row.
     fn not_provisioned(&self, subject: &Subject) -> Error {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).pop(subject);
+        self.forget(subject);
         Error::UserNotProvisioned
+    }
+
+    fn forget(&self, subject: &Subject) {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).pop(subject);
     }
 }
 

@@ -4,7 +4,7 @@ use refinery::{Migration, Runner};
 use tokio_postgres::Client;
 
 /// The migrations, oldest first. A released file never changes, since databases store its checksum.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("0001_create_users", include_str!("../../../sql/migrations/0001_create_users.sql")),
     ("0002_add_read_receipts", include_str!("../../../sql/migrations/0002_add_read_receipts.sql")),
     ("0003_index_display_names", include_str!("../../../sql/migrations/0003_index_display_names.sql")),
@@ -12,6 +12,7 @@ const FILES: [(&str, &str); 7] = [
     ("0005_add_suspensions", include_str!("../../../sql/migrations/0005_add_suspensions.sql")),
     ("0006_add_messages_from", include_str!("../../../sql/migrations/0006_add_messages_from.sql")),
     ("0007_add_erasures", include_str!("../../../sql/migrations/0007_add_erasures.sql")),
+    ("0008_add_sign_outs", include_str!("../../../sql/migrations/0008_add_sign_outs.sql")),
 ];
 
 /// The advisory lock of a migration.

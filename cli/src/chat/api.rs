@@ -90,6 +90,16 @@ pub(super) struct Person {
     rest: Map<String, Value>,
 }
 
+/// A device with an open socket.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Device {
+    #[serde(rename = "device_uuid")]
+    pub(super) uuid: Uuid,
+    pub(super) connected_at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) user_agent: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, Deserialize)]
 struct ReportRow {
     uuid: Uuid,
@@ -400,6 +410,20 @@ impl Api {
         let url = self.join("/api/me")?;
         let answer = self.send(|client| client.get(url.clone())).await?;
         json_of(answer, url).await
+    }
+
+    /// The caller's devices with an open socket.
+    pub(super) async fn devices(&mut self) -> Result<Vec<Device>, ApiError> {
+        let url = self.join("/api/me/devices")?;
+        let answer = self.send(|client| client.get(url.clone())).await?;
+        json_of(answer, url).await
+    }
+
+    /// Ends all sign-ins of the caller.
+    pub(super) async fn sign_out(&mut self) -> Result<(), ApiError> {
+        let url = self.join("/api/me/devices")?;
+        self.send(|client| client.delete(url.clone())).await?;
+        Ok(())
     }
 
     /// Erases the caller's account.

@@ -391,6 +391,14 @@ async fn accounts_are_erased_by_their_owners_and_by_operators() {
     error: no user has this handle
     [1]
     ");
+    assert_snapshot!(run(&["devices", "--as", "mock"]).await, @"
+    no client is open
+    [0]
+    ");
+    assert_snapshot!(run(&["sign-out", "--as", "mock"]).await, @"
+    signed out @mock on all devices
+    [0]
+    ");
     assert_snapshot!(run(&["users", "erase", "@bayko"]).await, @"
     error: this deletes the account and all messages of @bayko, which can't be undone; add --yes to confirm
     [1]

@@ -54,7 +54,7 @@ async fn a_second_setup_changes_nothing() {
     assert_snapshot!(without_port(&machine, first.ok()), @"
     emptied database 127.0.0.1:[port]/postgres, with 6 users
     database 127.0.0.1:[port]/postgres already exists
-    applied to database 127.0.0.1:[port]/postgres: 0001_create_users, 0002_add_read_receipts, 0003_index_display_names, 0004_create_reports, 0005_add_suspensions, 0006_add_messages_from, 0007_add_erasures
+    applied to database 127.0.0.1:[port]/postgres: 0001_create_users, 0002_add_read_receipts, 0003_index_display_names, 0004_create_reports, 0005_add_suspensions, 0006_add_messages_from, 0007_add_erasures, 0008_add_sign_outs
     the demo users exist: sunyoung, scarlett, andrew, bayko, lore, mock
     ");
     let before = users(&machine).await;
@@ -120,7 +120,7 @@ async fn steps_are_objects_for_programs() {
     let run = machine.cruddur(&["db", "setup", "--output", "json"]).await;
     assert_snapshot!(without_port(&machine, run.ok()), @r#"
     {"database":"127.0.0.1:[port]/postgres","made":false}
-    {"applied":["0001_create_users","0002_add_read_receipts","0003_index_display_names","0004_create_reports","0005_add_suspensions","0006_add_messages_from","0007_add_erasures"],"database":"127.0.0.1:[port]/postgres"}
+    {"applied":["0001_create_users","0002_add_read_receipts","0003_index_display_names","0004_create_reports","0005_add_suspensions","0006_add_messages_from","0007_add_erasures","0008_add_sign_outs"],"database":"127.0.0.1:[port]/postgres"}
     {"database":"127.0.0.1:[port]/postgres","users":["sunyoung","scarlett","andrew","bayko","lore","mock"]}
     "#);
     machine.stop().await;

@@ -67,12 +67,12 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let subject = app.verifier.authenticate(request.headers()).await?;
+    let sign_in = app.verifier.authenticate(request.headers()).await?;
     let (group_uuid, sk, change) = parse(request, app.edit_window)?;
     invocation::group(group_uuid);
     invocation::message(sk.message_uuid);
 
-    let caller = app.users.uuid_of(&subject).await?;
+    let caller = app.users.uuid_of(&sign_in).await?;
     invocation::user(caller);
     let message = app.messages.change(caller, group_uuid, sk, &change).await?;
     match change {

@@ -52,8 +52,8 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let subject = app.verifier.authenticate(request.headers()).await?;
-    let caller = app.users.uuid_of(&subject).await?;
+    let sign_in = app.verifier.authenticate(request.headers()).await?;
+    let caller = app.users.uuid_of(&sign_in).await?;
     invocation::user(caller);
     respond::ok(&app.inbox.unread(caller).await?)
 }

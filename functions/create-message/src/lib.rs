@@ -3,7 +3,7 @@
 #![warn(missing_docs)]
 
 use cruddur::{
-    auth::{Subject, Verifier},
+    auth::{SignIn, Verifier},
     clock::Clock,
     config::{ConfigError, Lookup},
     error::{Error, Violation},
@@ -65,9 +65,9 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let subject = app.verifier.authenticate(request.headers()).await?;
+    let sign_in = app.verifier.authenticate(request.headers()).await?;
     let CreateMessage { text, to, reply_to, idempotency_key } = CreateMessage::parse(request)?;
-    let (sender, target) = app.resolve(&subject, to).await?;
+    let (sender, target) = app.resolve(&sign_in, to).await?;
     invocation::user(sender.uuid);
     if let Target::Group(group_uuid) = target {
         invocation::group(group_uuid);
@@ -80,20 +80,20 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
 impl App {
     /// Looks up the sender, and the receiver if the request names a user. A missing sender is reported before a missing
     /// receiver.
-    async fn resolve(&self, subject: &Subject, to: RequestedTarget) -> Result<(User, Target), Error> {
+    async fn resolve(&self, sign_in: &SignIn, to: RequestedTarget) -> Result<(User, Target), Error> {
         let (MessageUsers { sender, receiver }, handle) = match to {
             RequestedTarget::Group(group_uuid) => {
-                return Ok((self.users.sender(subject).await?, Target::Group(group_uuid)));
+                return Ok((self.users.sender(sign_in).await?, Target::Group(group_uuid)));
             }
             RequestedTarget::User(receiver) => {
-                (self.users.sender_and_receiver_by_uuid(subject, receiver).await?, None)
+                (self.users.sender_and_receiver_by_uuid(sign_in, receiver).await?, None)
             }
             RequestedTarget::Handle(Some(handle)) => {
-                (self.users.sender_and_receiver(subject, &handle).await?, Some(handle))
+                (self.users.sender_and_receiver(sign_in, &handle).await?, Some(handle))
             }
             // No user has a malformed handle.
             RequestedTarget::Handle(None) => {
-                (MessageUsers { sender: self.users.sender(subject).await?, receiver: None }, None)
+                (MessageUsers { sender: self.users.sender(sign_in).await?, receiver: None }, None)
             }
         };
         let receiver = receiver.ok_or(Violation::ReceiverNotFound)?;

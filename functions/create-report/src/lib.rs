@@ -63,11 +63,11 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let subject = app.verifier.authenticate(request.headers()).await?;
+    let sign_in = app.verifier.authenticate(request.headers()).await?;
     let (group_uuid, message, reason) = parse(request)?;
     invocation::group(group_uuid);
 
-    let caller = app.users.uuid_of(&subject).await?;
+    let caller = app.users.uuid_of(&sign_in).await?;
     invocation::user(caller);
     let report = app.messages.for_report(caller, group_uuid, message, reason).await?;
     respond::created(&Report { uuid: app.users.store_report(&report).await? })

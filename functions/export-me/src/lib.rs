@@ -52,14 +52,14 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let subject = app.verifier.authenticate(request.headers()).await?;
+    let sign_in = app.verifier.authenticate(request.headers()).await?;
 
     let mut violations = Violations::new();
     let Some(cursor) = page_cursor(request, &mut violations) else {
         return Err(violations.into_error());
     };
 
-    let me = app.users.me(&subject).await?;
+    let me = app.users.me(&sign_in).await?;
     invocation::user(me.user.uuid);
     let page = app.export.page(&app.users, &me, cursor.map(|cursor| cursor.0)).await?;
     respond::lines(&page.items, request.raw_http_path(), page.next)

@@ -53,14 +53,14 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let subject = app.verifier.authenticate(request.headers()).await?;
+    let sign_in = app.verifier.authenticate(request.headers()).await?;
 
     let mut violations = Violations::new();
     let Some(page) = events_request(request, &mut violations) else {
         return Err(violations.into_error());
     };
 
-    let caller = app.users.uuid_of(&subject).await?;
+    let caller = app.users.uuid_of(&sign_in).await?;
     invocation::user(caller);
     let Events { events, next } = match page.after {
         Some(after) => app.log.read(caller, after, page.limit.get().into()).await?,

@@ -53,7 +53,7 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let subject = app.verifier.authenticate(request.headers()).await?;
+    let sign_in = app.verifier.authenticate(request.headers()).await?;
 
     let mut violations = Violations::new();
     let Some(page) = page_request(request, &mut violations) else {
@@ -61,7 +61,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     };
 
     // The UUID comes only from the token, so a caller cannot read another user's requests.
-    let caller = app.users.uuid_of(&subject).await?;
+    let caller = app.users.uuid_of(&sign_in).await?;
     invocation::user(caller);
     let mut requests = app.inbox.list_requests(caller, page).await?;
     app.users.refresh_names(&mut requests.items).await;

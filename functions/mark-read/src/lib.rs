@@ -73,11 +73,11 @@ enum Marking {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let subject = app.verifier.authenticate(request.headers()).await?;
+    let sign_in = app.verifier.authenticate(request.headers()).await?;
     let (group_uuid, marking) = parse(request)?;
     invocation::group(group_uuid);
 
-    let caller = app.users.uuid_of(&subject).await?;
+    let caller = app.users.uuid_of(&sign_in).await?;
     invocation::user(caller);
     let other = app.states.other_member(caller, group_uuid).await?;
     match marking {

@@ -7,7 +7,7 @@ use cruddur::{
     auth::{TokenRefusal, Verifier},
     clock::Clock,
     config::{ConfigError, Lookup},
-    connection::{Connections, NewConnection},
+    connection::{Connections, MAX_USER_AGENT_BYTES, NewConnection},
     dynamodb::CallLimits,
     error::Error,
     event::{ConnectEvent, connect_result},
@@ -15,7 +15,7 @@ use cruddur::{
     user::Users,
     warm_up::{Failure, failures},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use lambda_http::{Body, LambdaEvent, Response, aws_lambda_events::apigw::ApiGatewayProxyResponse};
 
 use self::offer::Offer;
@@ -73,15 +73,21 @@ async fn serve(app: &App, event: ConnectEvent) -> Result<Response<Body>, Error> 
     let (connection_id, connected_at) =
         event.connection().ok_or_else(|| Error::internal("the event has no connectionId and connectedAt"))?;
 
-    let caller = app.users.uuid_of(&token.subject).await?;
+    let caller = app.users.uuid_of(&token.sign_in).await?;
     invocation::user(caller);
     let connection = NewConnection {
         device_uuid,
         connection_id,
         connected_at: DateTime::from_timestamp_millis(connected_at).unwrap_or_else(|| app.clock.now()),
         token_expires_at: token.expires_at,
+        user_agent: user_agent(&headers),
     };
-    app.connections.open(caller, connection).await?;
+    let stored = app.connections.open(caller, connection).await?;
+    // A sign-out meanwhile has not deleted the connection, and the cache may know nothing of an earlier one.
+    if let Err(error) = app.users.current_uuid_of(&token.sign_in).await {
+        app.connections.remove(caller, &stored).await?;
+        return Err(error);
+    }
 
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::OK;
@@ -90,4 +96,10 @@ async fn serve(app: &App, event: ConnectEvent) -> Result<Response<Body>, Error> 
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     Ok(response)
+}
+
+/// The beginning of the `User-Agent`. Only ASCII: other bytes are not text.
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    Some(text.chars().take(MAX_USER_AGENT_BYTES).collect()).filter(|text: &String| !text.is_empty())
 }

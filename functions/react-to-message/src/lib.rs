@@ -59,7 +59,7 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let subject = app.verifier.authenticate(request.headers()).await?;
+    let sign_in = app.verifier.authenticate(request.headers()).await?;
 
     let mut violations = Violations::new();
     let group_uuid = violations.check(message_group_uuid(&path_parameter(request, "message_group_uuid")));
@@ -71,7 +71,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     invocation::group(group_uuid);
     invocation::message(sk.message_uuid);
 
-    let caller = app.users.uuid_of(&subject).await?;
+    let caller = app.users.uuid_of(&sign_in).await?;
     invocation::user(caller);
     let is_removal = request.method() == Method::DELETE;
     let change = if is_removal { ReactionChange::Remove(emoji) } else { ReactionChange::Add(emoji) };

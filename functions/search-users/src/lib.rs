@@ -47,10 +47,10 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let subject = app.verifier.authenticate(request.headers()).await?;
+    let sign_in = app.verifier.authenticate(request.headers()).await?;
     let prefix = name_prefix(request)?;
 
-    let caller = app.users.uuid_of(&subject).await?;
+    let caller = app.users.uuid_of(&sign_in).await?;
     invocation::user(caller);
     respond::ok(&app.users.search(&prefix, caller).await?)
 }

@@ -45,8 +45,8 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let subject = app.verifier.authenticate(request.headers()).await?;
-    let me = app.users.me(&subject).await?;
+    let sign_in = app.verifier.authenticate(request.headers()).await?;
+    let me = app.users.me(&sign_in).await?;
     invocation::user(me.user.uuid);
     respond::ok(&me)
 }

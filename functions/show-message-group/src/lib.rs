@@ -57,11 +57,11 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let subject = app.verifier.authenticate(request.headers()).await?;
+    let sign_in = app.verifier.authenticate(request.headers()).await?;
     let group_uuid = message_group_uuid(&path_parameter(request, "message_group_uuid"))?;
     invocation::group(group_uuid);
 
-    let caller = app.users.uuid_of(&subject).await?;
+    let caller = app.users.uuid_of(&sign_in).await?;
     invocation::user(caller);
     let membership = app.states.membership(caller, group_uuid).await?;
     let other = membership.other_than(caller);

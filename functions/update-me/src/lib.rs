@@ -47,7 +47,7 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let subject = app.verifier.authenticate(request.headers()).await?;
+    let sign_in = app.verifier.authenticate(request.headers()).await?;
     let mut body = json_object(request)?;
     let name = body.field::<String>("display_name")?;
     let read_receipts = body.field::<bool>("read_receipts")?;
@@ -62,7 +62,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let (Some(name), Some(messages_from)) = (name, messages_from) else {
         return Err(violations.into_error());
     };
-    let me = app.users.update(&subject, name.as_ref(), read_receipts, messages_from).await?;
+    let me = app.users.update(&sign_in, name.as_ref(), read_receipts, messages_from).await?;
     invocation::user(me.user.uuid);
     respond::ok(&me)
 }

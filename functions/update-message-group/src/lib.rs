@@ -55,11 +55,11 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let subject = app.verifier.authenticate(request.headers()).await?;
+    let sign_in = app.verifier.authenticate(request.headers()).await?;
     let (group_uuid, settings) = parse(request)?;
     invocation::group(group_uuid);
 
-    let caller = app.users.uuid_of(&subject).await?;
+    let caller = app.users.uuid_of(&sign_in).await?;
     invocation::user(caller);
     app.states.other_member(caller, group_uuid).await?;
     app.states.change_settings(caller, group_uuid, settings).await?;

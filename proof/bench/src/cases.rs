@@ -77,6 +77,8 @@ impl Case {
             }),
             "update-me" => ("update-me/nothing", |_, _| ()),
             "erase-me" => ("erase-me/no-token", |_, _| ()),
+            "list-devices" => ("list-devices/open", |_, _| ()),
+            "sign-out" => ("sign-out/no-token", |_, _| ()),
             "erase-accounts" => ("erase-accounts/schedule", |_, _| ()),
             "show-message-group" => ("show-message-group/found", |_, _| ()),
             "count-unread" => ("count-unread/counted", |_, _| ()),

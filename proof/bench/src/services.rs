@@ -179,6 +179,7 @@ impl Services {
                 connection_id: connection_id.to_owned(),
                 connected_at: now,
                 token_expires_at: i64::MAX,
+                user_agent: None,
             };
             Connections::new(self.table.clone()).open(user.uuid, connection).await?;
         }

@@ -196,11 +196,12 @@ impl Users {
     }
 
     fn answer(&self, statement: &str, parameters: &[Bytes], answer: &mut BytesMut) {
-        const COLUMNS: [(&str, Type); 6] = [
+        const COLUMNS: [(&str, Type); 7] = [
             ("kind", Type::TEXT),
-            ("uuid", Type::UUID),
-            ("handle", Type::TEXT),
             ("display_name", Type::TEXT),
+            ("handle", Type::TEXT),
+            ("uuid", Type::UUID),
+            ("signed_out_at", Type::INT8),
             ("messages_from", Type::TEXT),
             ("read_receipts", Type::BOOL),
         ];
@@ -225,10 +226,10 @@ impl Users {
             })
         };
         let (columns, rows) = match statement {
-            UUID => (&COLUMNS[1..2], sender()),
-            SENDER => (&COLUMNS[1..4], sender()),
+            UUID => (&COLUMNS[3..5], sender()),
+            SENDER => (&COLUMNS[1..5], sender()),
             SENDER_AND_RECEIVER | SENDER_AND_RECEIVER_BY_UUID => {
-                (&COLUMNS[..5], [sender(), receiver()].concat())
+                (&COLUMNS[..6], [sender(), receiver()].concat())
             }
             WITH_UUIDS => {
                 let uuids = Vec::<Uuid>::from_sql(&Type::UUID_ARRAY, &parameters[0]).unwrap();
@@ -241,7 +242,7 @@ impl Users {
                 let are_on = pair.iter().all(|user| user.read_receipts);
                 pair.truncate(1);
                 pair[0].read_receipts = are_on;
-                (&COLUMNS[5..], pair)
+                (&COLUMNS[6..], pair)
             }
             UPDATE => {
                 // A parameter without bytes is null.
@@ -276,6 +277,11 @@ impl Users {
             message(answer, b'D', |body| {
                 body.put_u16(count(columns.len()));
                 for (name, _) in columns {
+                    if *name == "signed_out_at" {
+                        // Null: nobody signs out.
+                        body.put_i32(-1);
+                        continue;
+                    }
                     let value = match *name {
                         "kind" => kind.as_bytes(),
                         "uuid" => user.uuid.as_bytes(),

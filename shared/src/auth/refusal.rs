@@ -53,4 +53,7 @@ pub enum TokenRefusal {
     /// `nbf` or `iat` is in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// The sign-in is older than the user's last sign-out on all devices.
+    #[error("the user has signed out on all devices")]
+    SignedOut,
 }

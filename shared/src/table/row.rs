@@ -778,6 +778,9 @@ pub struct ConnectionRow {
     pub connected_at: i64,
     /// The end of the connection, in seconds since 1970. Nothing is sent from then on.
     pub expires_at: i64,
+    /// The beginning of the device's `User-Agent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
 }
 
 /// A user whom another user blocks, or blocked until recently. An ended block keeps its row for a while, so that a write

@@ -4,7 +4,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::{
-    Handle, Users,
+    Handle, UUID_FROM_SUBJECT, Users,
     display_name::{DisplayName, visible},
 };
 use crate::{auth::Subject, error::Error};
@@ -40,6 +40,18 @@ pub enum Confirmation {
     AlreadyCreated(Uuid),
 }
 
+impl Confirmation {
+    /// The user's UUID.
+    #[must_use]
+    pub const fn user_uuid(self) -> Uuid {
+        let (Self::TookOver(uuid)
+        | Self::Created(uuid)
+        | Self::CreatedWithDerivedHandle(uuid)
+        | Self::AlreadyCreated(uuid)) = self;
+        uuid
+    }
+}
+
 impl Users {
     /// Creates the row of a confirmed user. Idempotent.
     pub async fn confirm(&self, confirmed: &ConfirmedUser) -> Result<Confirmation, Error> {
@@ -61,10 +73,9 @@ impl Users {
         {
             return Ok(Confirmation::Created(uuid));
         }
-        match self.uuid_of(&confirmed.subject).await {
-            Ok(uuid) => return Ok(Confirmation::AlreadyCreated(uuid)),
-            Err(Error::UserNotProvisioned) => {}
-            Err(error) => return Err(error),
+        let rows = self.postgres.query(UUID_FROM_SUBJECT, &[(&subject, Type::TEXT)]).await?;
+        if let Some(row) = rows.first() {
+            return Ok(Confirmation::AlreadyCreated(row.try_get("uuid").map_err(Error::internal)?));
         }
         match self.create(confirmed, &substitute_handle(subject)).await? {
             Some(uuid) => Ok(Confirmation::CreatedWithDerivedHandle(uuid)),

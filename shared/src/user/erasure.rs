@@ -6,7 +6,11 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::{User, Users};
-use crate::{auth::Subject, config::ErasureConfig, error::Error};
+use crate::{
+    auth::{SignIn, Subject},
+    config::ErasureConfig,
+    error::Error,
+};
 
 /// The time after which another function takes over an erasure, in seconds. Longer than a function's timeout.
 const TAKEN_FOR: i32 = 600;
@@ -24,15 +28,21 @@ pub struct DueErasure {
 
 impl Users {
     /// Erases the caller's account, and returns the UUID: nobody finds the user any more, and the caller's requests are
-    /// refused once cached UUIDs have ended. A repeated request changes nothing. Fails with
-    /// [`Error::UserNotProvisioned`] if no row has the subject.
-    pub async fn erase(&self, subject: &Subject) -> Result<Uuid, Error> {
+    /// refused once cached UUIDs have ended. A repeated request changes nothing. Fails as
+    /// [`Self::uuid_of`] does.
+    pub async fn erase(&self, sign_in: &SignIn) -> Result<Uuid, Error> {
         let statement = include_str!("../../../sql/users/erase.sql");
-        let parameters = [(&subject.as_str() as _, Type::TEXT), (&None::<&str> as _, Type::TEXT)];
+        let parameters = [
+            (&sign_in.subject.as_str() as _, Type::TEXT),
+            (&None::<&str> as _, Type::TEXT),
+            (&sign_in.at as _, Type::INT8),
+        ];
         let rows = self.postgres.query(statement, &parameters).await?;
-        // Also drops the cached UUID.
-        let unknown = self.not_provisioned(subject);
-        rows.first().map_or(Err(unknown), |row| row.try_get("uuid").map_err(Error::internal))
+        self.forget(&sign_in.subject);
+        match rows.first() {
+            Some(row) => row.try_get("uuid").map_err(Error::internal),
+            None => Err(self.refusal(sign_in).await),
+        }
     }
 
     /// Takes the erasure that has been due for longest. No other caller gets it for ten minutes.

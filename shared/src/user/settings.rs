@@ -7,7 +7,7 @@ use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
 use super::{User, Users, display_name::DisplayName};
-use crate::{auth::Subject, error::Error};
+use crate::{auth::SignIn, error::Error};
 
 /// A user, as only that user is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -77,20 +77,20 @@ impl Me {
 }
 
 impl Users {
-    /// Reads the caller. Fails with [`Error::UserNotProvisioned`] if no row has the subject.
-    pub async fn me(&self, subject: &Subject) -> Result<Me, Error> {
+    /// Reads the caller. Fails as [`Self::uuid_of`] does.
+    pub async fn me(&self, sign_in: &SignIn) -> Result<Me, Error> {
         let statement = include_str!("../../../sql/users/me.sql");
-        let rows = self.postgres.query(statement, &[(&subject.as_str(), Type::TEXT)]).await?;
-        self.caller(subject, &rows)
+        let rows = self.postgres.query(statement, &[(&sign_in.subject.as_str(), Type::TEXT)]).await?;
+        self.caller(sign_in, self.caller_row(sign_in, &rows)?)
     }
 
     /// Changes the caller's display name and settings, and returns the caller. `None` leaves a value as it is.
-    /// Fails with [`Error::UserNotProvisioned`] if no row has the subject.
+    /// Fails as [`Self::uuid_of`] does.
     ///
     /// Other functions' caches show the old name for up to a minute.
     pub async fn update(
         &self,
-        subject: &Subject,
+        sign_in: &SignIn,
         display_name: Option<&DisplayName>,
         read_receipts: Option<bool>,
         messages_from: Option<MessagesFrom>,
@@ -99,13 +99,17 @@ impl Users {
         let display_name = display_name.map(DisplayName::as_str);
         let messages_from = messages_from.map(MessagesFrom::name);
         let parameters = [
-            (&subject.as_str() as _, Type::TEXT),
+            (&sign_in.subject.as_str() as _, Type::TEXT),
             (&display_name as _, Type::TEXT),
             (&read_receipts as _, Type::BOOL),
             (&messages_from as _, Type::TEXT),
+            (&sign_in.at as _, Type::INT8),
         ];
         let rows = self.postgres.query(statement, &parameters).await?;
-        self.caller(subject, &rows)
+        match rows.first() {
+            Some(row) => self.caller(sign_in, row),
+            None => Err(self.refusal(sign_in).await),
+        }
     }
 
     /// Returns `true` if both users have read receipts on. A user without an account counts as one who has.
@@ -115,10 +119,9 @@ impl Users {
         rows.first().map_or(Ok(true), |row| row.try_get("read_receipts").map_err(Error::internal))
     }
 
-    fn caller(&self, subject: &Subject, rows: &[Row]) -> Result<Me, Error> {
-        let Some(row) = rows.first() else { return Err(self.not_provisioned(subject)) };
+    fn caller(&self, sign_in: &SignIn, row: &Row) -> Result<Me, Error> {
         let me = Me::from_row(row)?;
-        self.cache(subject, me.user.uuid, Some(me.user.clone()));
+        self.cache(sign_in, row, me.user.uuid, Some(me.user.clone()))?;
         Ok(me)
     }
 }

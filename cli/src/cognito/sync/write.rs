@@ -87,22 +87,25 @@ impl<'a> Writer<'a> {
     async fn create(&self, user: &PoolUser) -> Result<Done> {
         let subject = Subject::new(user.sub.as_str()).context("Cognito lists a user without a sub")?;
         let confirmed = ConfirmedUser {
-            subject: subject.clone(),
+            subject,
             preferred_username: user.handle.clone(),
             name: user.name.clone(),
             email: user.email.clone(),
             // So that no existing row is taken over.
             email_verified: false,
         };
-        match self.users.confirm(&confirmed).await {
-            Ok(_) => {}
+        let confirmation = match self.users.confirm(&confirmed).await {
+            Ok(confirmation) => confirmation,
             Err(Error::Internal(cause)) if Chain(&*cause).to_string().contains(HANDLE_TAKEN) => {
                 return Ok(NO_HANDLE_LEFT);
             }
             Err(error) => return Err(self.database.query_error(&error)),
-        }
-        let user = self.users.sender(&subject).await.map_err(|error| self.database.query_error(&error))?;
-        Ok(Done::Created(user.handle))
+        };
+        let uuid = confirmation.user_uuid();
+        let users =
+            self.users.with_uuids(&[uuid]).await.map_err(|error| self.database.query_error(&error))?;
+        let user = users.get(&uuid).context("the user was deleted meanwhile")?;
+        Ok(Done::Created(user.handle.clone()))
     }
 }
 

@@ -110,6 +110,7 @@ impl<'a> Cell<'a> {
             }
             Expected::Sent { .. } if self.answer.status.as_u16() == 200 => return Ok(()),
             Expected::Changed { body: None, .. } => "204\n".to_owned(),
+            Expected::Accepted => "202\n".to_owned(),
             Expected::Changed { body: Some(part), .. } => {
                 let body: Value = serde_json::from_str(&self.answer.body).unwrap_or_default();
                 let has_part = part.as_object().unwrap().iter().all(|(name, value)| body[name] == *value);
@@ -214,8 +215,9 @@ impl<'a> Cell<'a> {
                     Partition::MemberStates(group).to_string(),
                 ]
             }
-            (Wanted::Blocks | Wanted::ExportedUsers, Some(caller)) => {
-                vec![Partition::Blocks(caller.uuid).to_string()]
+            (Wanted::Blocks | Wanted::Devices | Wanted::SignedOut | Wanted::ExportedUsers, Some(caller)) => {
+                let own = [Partition::Blocks(caller.uuid), Partition::Connections(caller.uuid)];
+                own.map(|partition| partition.to_string()).into()
             }
             _ => vec![],
         };
@@ -452,7 +454,8 @@ async fn every_caller_gets_the_contracts_answer_for_every_object() {
             *shown = cell.shown();
             match cell.judge().await {
                 Ok(message) => {
-                    scene.is_changed |= cell.before != cell.after;
+                    let ends_access = matches!(object.wanted, Wanted::SignedOut | Wanted::Erased);
+                    scene.is_changed |= ends_access || cell.before != cell.after;
                     scene.record(message, &object.wanted);
                 }
                 Err(error) => {

@@ -80,6 +80,7 @@ impl People {
             connection_id: "ABC=".to_owned(),
             connected_at: world.clock.clock().now(),
             token_expires_at: i64::MAX,
+            user_agent: None,
         };
         Connections::new(world.table()).open(alice.user.uuid, connection).await.unwrap();
         settle(world).await;

@@ -20,7 +20,7 @@ use base64::{
 };
 use cruddur::{
     auth::{
-        Subject, Verifier,
+        Verifier,
         key_set::{KeySet, KeySetError},
     },
     clock::Clock,
@@ -557,7 +557,7 @@ async fn takes(issuer: &Issuer, keys: &[Value], token: &str) -> bool {
     let verifier = Verifier::new(&config, config.key_set(|_| None).unwrap(), Clock::system());
     let value = format!("Bearer {token}").parse().unwrap();
     match verifier.authenticate(&HeaderMap::from_iter([(http::header::AUTHORIZATION, value)])).await {
-        Ok(subject) => subject.as_str() == "5a1e",
+        Ok(sign_in) => sign_in.subject.as_str() == "5a1e",
         Err(Error::Unauthenticated(_)) => false,
         Err(error) => panic!("{error}"),
     }
@@ -663,7 +663,7 @@ async fn an_unavailable_key_set_is_a_503_and_not_a_401() {
 
     server.set(Reply::Body(200, serde_json::to_vec(&issuer.key_set()).unwrap().into()));
     pass(10 * SECOND).await;
-    assert_eq!(verifier.authenticate(&token).await.ok(), Subject::new("5a1e"));
+    assert_eq!(verifier.authenticate(&token).await.unwrap().subject.as_str(), "5a1e");
     let header = json!({"alg": "RS256", "kid": "unknown"});
     let unknown = issuer.sign(&header, &issuer.claims("5a1e", "sunyoung")).unwrap();
     let refused = verifier.authenticate(&headers(unknown)).await;

@@ -12,6 +12,7 @@ mod blocks;
 mod boundaries;
 mod budgets;
 mod create_message;
+mod devices;
 mod erasures;
 mod events;
 mod export_me;

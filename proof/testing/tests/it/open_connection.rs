@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use testing::{Failure, Fault, TestUser, World, broken_postgres, sockets::connect_event, world::kind_of};
 use tower::ServiceExt as _;
 
-const DEVICE: &str = "0195b5a0-0000-7000-8000-0000000000de";
+pub(crate) const DEVICE: &str = "0195b5a0-0000-7000-8000-0000000000de";
 
 /// A handshake.
 #[derive(Clone)]
-struct Handshake {
+pub(crate) struct Handshake {
     headers: Vec<(&'static str, String)>,
     connection_id: String,
     connected_at: i64,
@@ -31,11 +31,11 @@ impl Handshake {
     }
 
     /// The handshake of a device of `user`, now.
-    fn of(world: &World, user: &TestUser, device: &str) -> Self {
+    pub(crate) fn of(world: &World, user: &TestUser, device: &str) -> Self {
         Self::offering(world, offer(device, &user.token))
     }
 
-    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
@@ -45,7 +45,7 @@ impl Handshake {
     }
 
     /// The same handshake, accepted some seconds later.
-    fn later(self, seconds: i64) -> Self {
+    pub(crate) fn later(self, seconds: i64) -> Self {
         Self { connected_at: self.connected_at + seconds * 1_000, ..self }
     }
 
@@ -67,7 +67,7 @@ impl Handshake {
     }
 
     /// The status and the body. A 200 has none.
-    async fn brief(&self, world: &World) -> (u16, String) {
+    pub(crate) async fn brief(&self, world: &World) -> (u16, String) {
         brief(&self.answer(world).await)
     }
 }
@@ -90,11 +90,11 @@ fn refused(status: u16, code: &str) -> (u16, String) {
     (status, json!([code]).to_string())
 }
 
-fn opened() -> (u16, String) {
+pub(crate) fn opened() -> (u16, String) {
     (200, String::new())
 }
 
-fn unauthenticated() -> (u16, String) {
+pub(crate) fn unauthenticated() -> (u16, String) {
     (401, "{}".to_owned())
 }
 

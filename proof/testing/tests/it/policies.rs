@@ -56,7 +56,7 @@ struct Scenario {
 }
 
 /// Every path of a function through the table.
-const SCENARIOS: [Scenario; 54] = [
+const SCENARIOS: [Scenario; 56] = [
     Scenario { function: "list-message-groups", name: "an inbox", act: |trial| inbox(trial).boxed_local() },
     Scenario { function: "list-messages", name: "a conversation", act: |trial| page(trial).boxed_local() },
     Scenario {
@@ -192,6 +192,8 @@ const SCENARIOS: [Scenario; 54] = [
         act: |trial| export(trial, Some("group")).boxed_local(),
     },
     Scenario { function: "export-me", name: "requests", act: |trial| exported_requests(trial).boxed_local() },
+    Scenario { function: "list-devices", name: "devices", act: |trial| devices(trial).boxed_local() },
+    Scenario { function: "sign-out", name: "a sign-out", act: |trial| sign_out(trial).boxed_local() },
     Scenario { function: "mark-read", name: "a mark as read", act: |trial| mark_read(trial).boxed_local() },
     Scenario {
         function: "mark-read",
@@ -451,6 +453,20 @@ async fn blocks(trial: &Trial) -> String {
     trial.world.ask(&alice, Method::PUT, &path, &Value::Null).await;
     trial.begin();
     seen(&trial.world.get(&alice, "/api/blocks").await)
+}
+
+async fn devices(trial: &Trial) -> String {
+    let alice = trial.world.user("alice").await;
+    trial.world.connect(&alice, 1, "id").await;
+    trial.begin();
+    seen(&trial.world.get(&alice, "/api/me/devices").await)
+}
+
+async fn sign_out(trial: &Trial) -> String {
+    let alice = trial.world.user("alice").await;
+    trial.world.connect(&alice, 1, "id").await;
+    trial.begin();
+    trial.world.ask(&alice, Method::DELETE, "/api/me/devices", &Value::Null).await.status.to_string()
 }
 
 /// The newest message answers one that is not on its page.
@@ -928,8 +944,9 @@ fn each_function_may_do_this_and_nothing_else() {
     create-report: GetItem of MEM; Query of MSG;
     erase-accounts: GetItem of MSG MEM; Query of MSG GRP REQ LOG CONN BLOCK; PutItem of GRP REQ; DeleteItem of REQ MBR RATE LOG CONN BLOCK; UpdateItem of MSG MEM; Query of the index;
     erase-me:
-    export-me: GetItem of MEM MBR; BatchGetItem of MSG; Query of MSG GRP REQ MBR BLOCK;
+    export-me: GetItem of MEM MBR; BatchGetItem of MSG; Query of MSG GRP REQ MBR CONN BLOCK;
     list-blocks: Query of BLOCK;
+    list-devices: Query of CONN;
     list-events: GetItem of LOG; Query of LOG; PutItem of LOG;
     list-message-groups: Query of MSG GRP;
     list-message-requests: Query of REQ;
@@ -942,6 +959,7 @@ fn each_function_may_do_this_and_nothing_else() {
     show-me:
     show-message-group: GetItem of GRP REQ MEM; Query of MSG GRP REQ MBR; Query of the index;
     show-user:
+    sign-out: Query of CONN; DeleteItem of CONN;
     stream-handler: GetItem of MEM LOG; Query of GRP REQ LOG CONN; PutItem of GRP REQ LOG; DeleteItem of GRP REQ CONN; Query of the index;
     update-me:
     update-message-group: GetItem of MEM MBR; Query of MSG; UpdateItem of MBR;

@@ -60,7 +60,7 @@ impl Database {
 type Columns = &'static [(&'static str, Type)];
 
 /// Parameters and columns of each statement. A file missing here fails the test.
-const STATEMENTS: [(&str, &[Type], Columns); 31] = [
+const STATEMENTS: [(&str, &[Type], Columns); 32] = [
     ("after_uuid", &[Type::UUID, Type::INT8], &USER),
     (
         "cognito_user_ids",
@@ -84,12 +84,12 @@ const STATEMENTS: [(&str, &[Type], Columns); 31] = [
     ("create_message_users_by_uuid", &[Type::TEXT, Type::UUID], &MESSAGE_USERS),
     ("end_erasure_pass", &[Type::UUID, Type::BOOL, Type::INT4, Type::BOOL], &UUID),
     ("end_sessions", &[], &[("pg_terminate_backend", Type::BOOL)]),
-    ("erase", &[Type::TEXT, Type::TEXT], &UUID),
+    ("erase", &[Type::TEXT, Type::TEXT, Type::INT8], &UUID),
     ("erased_with_cognito_user", &[], &[("uuid", Type::UUID), ("cognito_user_id", Type::TEXT)]),
-    ("from_cognito_user_id", &[Type::TEXT], &USER),
+    ("from_cognito_user_id", &[Type::TEXT], &SENDER),
     ("list", &[], &USER),
     ("me", &[Type::TEXT], &ME),
-    ("me_with_handle", &[Type::TEXT], &ME),
+    ("me_with_handle", &[Type::TEXT], &ME_WITH_HANDLE),
     (
         "of_cognito_user",
         &[Type::TEXT, Type::TEXT],
@@ -114,6 +114,7 @@ const STATEMENTS: [(&str, &[Type], Columns); 31] = [
     ),
     ("set_cognito_user_id", &[Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT], &UUID),
     ("short", &[Type::TEXT], &USER),
+    ("sign_out", &[Type::TEXT, Type::INT8], &UUID),
     ("suspend", &[Type::TEXT, Type::BOOL], &UUID),
     (
         "take_erasure",
@@ -132,14 +133,28 @@ const STATEMENTS: [(&str, &[Type], Columns); 31] = [
         &[Type::INT8],
         &[("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT), ("total", Type::INT8)],
     ),
-    ("update", &[Type::TEXT, Type::TEXT, Type::BOOL, Type::TEXT], &ME),
-    ("uuid_from_cognito_user_id", &[Type::TEXT], &UUID),
+    ("update", &[Type::TEXT, Type::TEXT, Type::BOOL, Type::TEXT, Type::INT8], &ME),
+    ("uuid_from_cognito_user_id", &[Type::TEXT], &[("uuid", Type::UUID), SIGNED_OUT_AT]),
     ("with_uuids", &[Type::UUID_ARRAY], &USER),
 ];
 
 const UUID: [(&str, Type); 1] = [("uuid", Type::UUID)];
 
-const ME: [(&str, Type); 5] = [
+const SIGNED_OUT_AT: (&str, Type) = ("signed_out_at", Type::INT8);
+
+const SENDER: [(&str, Type); 4] =
+    [("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT), SIGNED_OUT_AT];
+
+const ME: [(&str, Type); 6] = [
+    ("uuid", Type::UUID),
+    ("handle", Type::TEXT),
+    ("display_name", Type::TEXT),
+    ("read_receipts", Type::BOOL),
+    ("messages_from", Type::TEXT),
+    SIGNED_OUT_AT,
+];
+
+const ME_WITH_HANDLE: [(&str, Type); 5] = [
     ("uuid", Type::UUID),
     ("handle", Type::TEXT),
     ("display_name", Type::TEXT),
@@ -147,12 +162,13 @@ const ME: [(&str, Type); 5] = [
     ("messages_from", Type::TEXT),
 ];
 
-const MESSAGE_USERS: [(&str, Type); 5] = [
+const MESSAGE_USERS: [(&str, Type); 6] = [
     ("kind", Type::TEXT),
     ("uuid", Type::UUID),
     ("handle", Type::TEXT),
     ("display_name", Type::TEXT),
     ("messages_from", Type::TEXT),
+    SIGNED_OUT_AT,
 ];
 
 const USER: [(&str, Type); 3] = [("uuid", Type::UUID), ("handle", Type::TEXT), ("display_name", Type::TEXT)];

@@ -168,7 +168,7 @@ impl Pool {
     /// Subject of a request.
     async fn subject(&self, headers: &HeaderMap) -> Result<String, TokenRefusal> {
         match self.verifier.authenticate(headers).await {
-            Ok(subject) => Ok(subject.as_str().to_owned()),
+            Ok(sign_in) => Ok(sign_in.subject.as_str().to_owned()),
             Err(Error::Unauthenticated(refusal)) => Err(refusal),
             Err(error) => panic!("{error}"),
         }
@@ -435,6 +435,6 @@ async fn a_key_counts_and_not_its_name() {
     let mut tokens = pool.world.parts.tokens.clone();
     tokens.key_set = Some(keys.to_string());
     let verifier = Verifier::new(&tokens, tokens.key_set(|_| None).unwrap(), pool.world.clock.clock());
-    let subject = verifier.authenticate(with_token(&token).headers()).await.unwrap();
-    assert_eq!(subject.as_str(), pool.alice.subject);
+    let sign_in = verifier.authenticate(with_token(&token).headers()).await.unwrap();
+    assert_eq!(sign_in.subject.as_str(), pool.alice.subject);
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use cruddur::{
-    auth::Subject,
+    auth::{SignIn, Subject, TokenRefusal},
     error::{Dependency, Error},
     user::{Handle, MessageUsers, Receiver, ShowsUser, User, Users},
 };
@@ -17,11 +17,18 @@ use uuid::Uuid;
 use crate::{postgres::Database, relay::Relay};
 
 /// Users behind a relay, with a user that belongs to the test.
+/// The time of a sign-in: later than now by PostgreSQL's clock.
+const SIGNED_IN_AT: i64 = 4_000_000_000;
+
+fn sign_in(subject: &str) -> SignIn {
+    SignIn { subject: Subject::new(subject).unwrap(), at: SIGNED_IN_AT }
+}
+
 struct Stand {
     database: Database,
     relay: Relay,
     users: Users,
-    subject: Subject,
+    sign_in: SignIn,
     user: User,
 }
 
@@ -32,7 +39,7 @@ impl Stand {
         let users = Users::new(Arc::new(database.through(&relay)));
         let user =
             User { uuid: Uuid::new_v4(), handle: name.to_owned(), display_name: "Original Name".to_owned() };
-        let subject = Subject::new(format!("subject-of-{name}")).unwrap();
+        let sign_in = sign_in(&format!("subject-of-{name}"));
         let statement = include_str!("../../../../sql/users/create_demo.sql");
         let client = database.client().await;
         let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 5] = [
@@ -40,10 +47,10 @@ impl Stand {
             (&user.handle, Type::TEXT),
             (&user.display_name, Type::TEXT),
             (&"", Type::TEXT),
-            (&subject.as_str(), Type::TEXT),
+            (&sign_in.subject.as_str(), Type::TEXT),
         ];
         client.query_typed(statement, &parameters).await.unwrap();
-        Self { database, relay, users, subject, user }
+        Self { database, relay, users, sign_in, user }
     }
 
     /// The number of queries, given that there was one at most since the last call: the next one needs a connection of its
@@ -86,34 +93,73 @@ async fn a_suspended_user_is_unknown_as_a_caller_and_known_to_others() {
         client.execute(statement, &[&"suspended", &is_suspended]).await.unwrap()
     };
     assert_eq!(set(true).await, 1);
-    let (users, subject) = (&stand.users, &stand.subject);
+    let (users, sign_in) = (&stand.users, &stand.sign_in);
     let (handle, uuid) = ("suspended".parse::<Handle>().unwrap(), stand.user.uuid);
     for refused in [
-        users.uuid_of(subject).await.map(drop),
-        users.sender(subject).await.map(drop),
-        users.me(subject).await.map(drop),
-        users.update(subject, None, Some(false), None).await.map(drop),
-        users.sender_and_receiver(subject, &handle).await.map(drop),
-        users.sender_and_receiver_by_uuid(subject, uuid).await.map(drop),
+        users.uuid_of(sign_in).await.map(drop),
+        users.sender(sign_in).await.map(drop),
+        users.me(sign_in).await.map(drop),
+        users.update(sign_in, None, Some(false), None).await.map(drop),
+        users.sender_and_receiver(sign_in, &handle).await.map(drop),
+        users.sender_and_receiver_by_uuid(sign_in, uuid).await.map(drop),
     ] {
         assert!(matches!(refused, Err(Error::UserNotProvisioned)), "{refused:?}");
     }
     assert_eq!(users.with_handle(&handle).await.unwrap(), stand.user);
     assert_eq!(set(false).await, 1);
-    assert_eq!(users.uuid_of(subject).await.unwrap(), uuid);
+    assert_eq!(users.uuid_of(sign_in).await.unwrap(), uuid);
+}
+
+#[tokio::test]
+async fn a_sign_out_ends_earlier_sign_ins_and_where_the_user_is_cached_after_ten_minutes() {
+    let stand = Stand::new("signed-out").await;
+    let (users, later) = (&stand.users, &stand.sign_in);
+    let earlier = &SignIn { at: 1_000, ..later.clone() };
+    let elsewhere = Users::new(Arc::new(stand.database.through(&stand.relay)));
+    assert_eq!(elsewhere.uuid_of(earlier).await.unwrap(), stand.user.uuid);
+    assert_eq!(users.sign_out(earlier).await.unwrap(), stand.user.uuid);
+
+    let is_signed_out = |error: &Error| matches!(error, Error::Unauthenticated(TokenRefusal::SignedOut));
+    let handle = "signed-out".parse::<Handle>().unwrap();
+    for refused in [
+        users.uuid_of(earlier).await.map(drop),
+        users.sender(earlier).await.map(drop),
+        users.me(earlier).await.map(drop),
+        users.update(earlier, None, Some(false), None).await.map(drop),
+        users.sender_and_receiver(earlier, &handle).await.map(drop),
+        users.sender_and_receiver_by_uuid(earlier, stand.user.uuid).await.map(drop),
+        users.sign_out(earlier).await.map(drop),
+        users.erase(earlier).await.map(drop),
+    ] {
+        assert!(refused.as_ref().is_err_and(is_signed_out), "{refused:?}");
+    }
+    // Both use what is cached of the user.
+    assert_eq!(users.uuid_of(later).await.unwrap(), stand.user.uuid);
+    assert!(users.uuid_of(earlier).await.is_err_and(|error| is_signed_out(&error)));
+    assert_eq!(users.sender(later).await.unwrap(), stand.user);
+    assert!(users.sender(earlier).await.is_err_and(|error| is_signed_out(&error)));
+
+    assert_eq!(elsewhere.uuid_of(earlier).await.unwrap(), stand.user.uuid);
+    pass(Duration::from_mins(10)).await;
+    assert!(elsewhere.uuid_of(earlier).await.is_err_and(|error| is_signed_out(&error)));
+    // Also while the database is down.
+    stand.relay.go_down();
+    pass(Duration::from_hours(1)).await;
+    assert_eq!(users.uuid_of(later).await.unwrap(), stand.user.uuid);
+    assert!(users.uuid_of(earlier).await.is_err_and(|error| is_signed_out(&error)));
 }
 
 #[tokio::test]
 async fn the_uuid_of_a_subject_is_used_for_ten_minutes() {
     let stand = Stand::new("uuid-ten-minutes").await;
-    assert_eq!(stand.users.uuid_of(&stand.subject).await.unwrap(), stand.user.uuid);
+    assert_eq!(stand.users.uuid_of(&stand.sign_in).await.unwrap(), stand.user.uuid);
     stand.delete().await;
     pass(Duration::from_secs(590)).await;
-    assert_eq!(stand.users.uuid_of(&stand.subject).await.unwrap(), stand.user.uuid);
+    assert_eq!(stand.users.uuid_of(&stand.sign_in).await.unwrap(), stand.user.uuid);
     assert_eq!(stand.asked(), 1);
     pass(Duration::from_secs(10)).await;
     for expected in 2..=3 {
-        let result = stand.users.uuid_of(&stand.subject).await;
+        let result = stand.users.uuid_of(&stand.sign_in).await;
         assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
         assert_eq!(stand.asked(), expected);
     }
@@ -122,31 +168,31 @@ async fn the_uuid_of_a_subject_is_used_for_ten_minutes() {
 #[tokio::test]
 async fn an_account_with_a_new_owner_is_theirs_at_once_and_lost_to_the_old_one_after_ten_minutes() {
     let stand = Stand::new("uuid-overwritten").await;
-    assert_eq!(stand.users.uuid_of(&stand.subject).await.unwrap(), stand.user.uuid);
-    let new_owner = Subject::new("subject-of-the-new-owner").unwrap();
+    assert_eq!(stand.users.uuid_of(&stand.sign_in).await.unwrap(), stand.user.uuid);
+    let new_owner = sign_in("subject-of-the-new-owner");
     let client = stand.database.client().await;
     let statement = "UPDATE public.users SET cognito_user_id = $2 WHERE uuid = $1";
-    assert_eq!(client.execute(statement, &[&stand.user.uuid, &new_owner.as_str()]).await.unwrap(), 1);
+    assert_eq!(client.execute(statement, &[&stand.user.uuid, &new_owner.subject.as_str()]).await.unwrap(), 1);
     drop(client);
     assert_eq!(stand.users.uuid_of(&new_owner).await.unwrap(), stand.user.uuid);
     pass(Duration::from_mins(10)).await;
-    let result = stand.users.uuid_of(&stand.subject).await;
+    let result = stand.users.uuid_of(&stand.sign_in).await;
     assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
 }
 
 #[tokio::test]
 async fn an_older_uuid_serves_only_while_the_database_is_down() {
     let stand = Stand::new("uuid-stale").await;
-    assert_eq!(stand.users.uuid_of(&stand.subject).await.unwrap(), stand.user.uuid);
+    assert_eq!(stand.users.uuid_of(&stand.sign_in).await.unwrap(), stand.user.uuid);
     stand.delete().await;
     stand.relay.go_down();
     pass(Duration::from_hours(24)).await;
-    assert_eq!(stand.users.uuid_of(&stand.subject).await.unwrap(), stand.user.uuid);
+    assert_eq!(stand.users.uuid_of(&stand.sign_in).await.unwrap(), stand.user.uuid);
     stand.relay.come_back();
-    let result = stand.users.uuid_of(&stand.subject).await;
+    let result = stand.users.uuid_of(&stand.sign_in).await;
     assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
     stand.relay.go_down();
-    let result = stand.users.uuid_of(&stand.subject).await;
+    let result = stand.users.uuid_of(&stand.sign_in).await;
     assert!(matches!(result, Err(Error::Unavailable { .. })), "{result:?}");
 }
 
@@ -154,13 +200,13 @@ async fn an_older_uuid_serves_only_while_the_database_is_down() {
 async fn a_look_up_that_finds_no_row_drops_the_uuid() {
     let stand = Stand::new("uuid-dropped").await;
     let handle: Handle = "nobody-at-all".parse().unwrap();
-    let subject = &stand.subject;
-    stand.users.uuid_of(subject).await.unwrap();
+    let sign_in = &stand.sign_in;
+    stand.users.uuid_of(sign_in).await.unwrap();
     stand.delete().await;
-    assert_eq!(stand.users.uuid_of(subject).await.unwrap(), stand.user.uuid);
-    let result = stand.users.sender_and_receiver(subject, &handle).await;
+    assert_eq!(stand.users.uuid_of(sign_in).await.unwrap(), stand.user.uuid);
+    let result = stand.users.sender_and_receiver(sign_in, &handle).await;
     assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
-    let result = stand.users.uuid_of(subject).await;
+    let result = stand.users.uuid_of(sign_in).await;
     assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
 }
 
@@ -302,7 +348,7 @@ async fn both_lists_show_current_names_and_stored_names_for_deleted_users() {
 #[tokio::test]
 async fn a_subject_without_a_user_is_asked_for_each_time() {
     let stand = Stand::new("uuid-none").await;
-    let unknown = Subject::new("nobody").unwrap();
+    let unknown = sign_in("nobody");
     for expected in 1..=3 {
         let result = stand.users.uuid_of(&unknown).await;
         assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
@@ -315,36 +361,36 @@ async fn a_subject_without_a_user_is_asked_for_each_time() {
 #[tokio::test]
 async fn names_are_used_for_a_minute() {
     let stand = Stand::new("names-minute").await;
-    assert_eq!(stand.users.sender(&stand.subject).await.unwrap(), stand.user);
+    assert_eq!(stand.users.sender(&stand.sign_in).await.unwrap(), stand.user);
     stand.rename("Another Name").await;
     pass(Duration::from_secs(50)).await;
-    assert_eq!(stand.users.sender(&stand.subject).await.unwrap(), stand.user);
+    assert_eq!(stand.users.sender(&stand.sign_in).await.unwrap(), stand.user);
     assert_eq!(stand.asked(), 1);
     pass(Duration::from_secs(10)).await;
-    assert_eq!(stand.users.sender(&stand.subject).await.unwrap(), stand.named("Another Name"));
+    assert_eq!(stand.users.sender(&stand.sign_in).await.unwrap(), stand.named("Another Name"));
     assert_eq!(stand.asked(), 2);
 }
 
 #[tokio::test]
 async fn old_names_serve_while_the_database_is_down() {
     let stand = Stand::new("names-stale").await;
-    assert_eq!(stand.users.sender(&stand.subject).await.unwrap(), stand.user);
+    assert_eq!(stand.users.sender(&stand.sign_in).await.unwrap(), stand.user);
     stand.rename("Another Name").await;
     stand.relay.go_down();
     for _ in 0..2 {
         pass(Duration::from_hours(1)).await;
-        assert_eq!(stand.users.sender(&stand.subject).await.unwrap(), stand.user);
+        assert_eq!(stand.users.sender(&stand.sign_in).await.unwrap(), stand.user);
     }
     stand.relay.come_back();
-    assert_eq!(stand.users.sender(&stand.subject).await.unwrap(), stand.named("Another Name"));
+    assert_eq!(stand.users.sender(&stand.sign_in).await.unwrap(), stand.named("Another Name"));
 }
 
 #[tokio::test]
 async fn a_known_uuid_is_no_name() {
     let stand = Stand::new("names-unknown").await;
-    stand.users.uuid_of(&stand.subject).await.unwrap();
+    stand.users.uuid_of(&stand.sign_in).await.unwrap();
     stand.relay.go_down();
-    let result = stand.users.sender(&stand.subject).await;
+    let result = stand.users.sender(&stand.sign_in).await;
     let unavailable = matches!(result, Err(Error::Unavailable { what: Dependency::Postgres, .. }));
     assert!(unavailable, "{result:?}");
 }
@@ -355,23 +401,23 @@ async fn a_receiver_is_never_cached() {
     let handle: Handle = "@Receiver".parse().unwrap();
     let to_oneself =
         |user: User| MessageUsers { sender: user.clone(), receiver: Some(Receiver::of_everyone(user)) };
-    let users = stand.users.sender_and_receiver(&stand.subject, &handle).await.unwrap();
+    let users = stand.users.sender_and_receiver(&stand.sign_in, &handle).await.unwrap();
     assert_eq!(users, to_oneself(stand.user.clone()));
     assert_eq!(stand.asked(), 1);
     stand.rename("Another Name").await;
-    let users = stand.users.sender_and_receiver(&stand.subject, &handle).await.unwrap();
+    let users = stand.users.sender_and_receiver(&stand.sign_in, &handle).await.unwrap();
     assert_eq!(users, to_oneself(stand.named("Another Name")));
     // The names read for that are also the sender's names.
-    assert_eq!(stand.users.sender(&stand.subject).await.unwrap(), stand.named("Another Name"));
+    assert_eq!(stand.users.sender(&stand.sign_in).await.unwrap(), stand.named("Another Name"));
     assert_eq!(stand.asked(), 2, "each in one round trip");
     let unknown: Handle = "nobody-at-all".parse().unwrap();
-    let users = stand.users.sender_and_receiver(&stand.subject, &unknown).await.unwrap();
+    let users = stand.users.sender_and_receiver(&stand.sign_in, &unknown).await.unwrap();
     assert_eq!(users, MessageUsers { sender: stand.named("Another Name"), receiver: None });
-    let users = stand.users.sender_and_receiver_by_uuid(&stand.subject, stand.user.uuid).await.unwrap();
+    let users = stand.users.sender_and_receiver_by_uuid(&stand.sign_in, stand.user.uuid).await.unwrap();
     assert_eq!(users, to_oneself(stand.named("Another Name")));
-    let users = stand.users.sender_and_receiver_by_uuid(&stand.subject, Uuid::nil()).await.unwrap();
+    let users = stand.users.sender_and_receiver_by_uuid(&stand.sign_in, Uuid::nil()).await.unwrap();
     assert_eq!(users, MessageUsers { sender: stand.named("Another Name"), receiver: None });
-    let stranger = Subject::new("nobody").unwrap();
+    let stranger = sign_in("nobody");
     let result = stand.users.sender_and_receiver(&stranger, &handle).await;
     assert!(matches!(result, Err(Error::UserNotProvisioned)), "{result:?}");
 }

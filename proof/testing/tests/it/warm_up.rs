@@ -153,6 +153,8 @@ async fn each_function_is_healthy_with_all_its_dependencies() {
             query(Some(RowKind::Request)),
             query(Some(RowKind::EventLog)),
             query(Some(RowKind::Connection)),
+            query(Some(RowKind::Connection)),
+            query(Some(RowKind::Connection)),
             query(Some(RowKind::Block)),
             query(Some(RowKind::Block)),
         ]
@@ -178,6 +180,8 @@ async fn an_unhealthy_function_names_each_dependency_that_it_cannot_use() {
         ("update-message-group", "the key set, PostgreSQL, DynamoDB"),
         ("create-report", "the key set, PostgreSQL, DynamoDB"),
         ("export-me", "the key set, PostgreSQL, DynamoDB"),
+        ("list-devices", "the key set, PostgreSQL, DynamoDB"),
+        ("sign-out", "the key set, PostgreSQL, DynamoDB"),
         ("stream-handler", "DynamoDB"),
         ("post-confirmation", "PostgreSQL"),
     ] {

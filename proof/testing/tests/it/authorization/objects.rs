@@ -81,6 +81,8 @@ pub(super) fn objects(scene: &Scene) -> Vec<Object> {
         search(scene),
         blocks(scene),
         me(scene),
+        devices(scene),
+        erasures(scene),
         exports(scene),
         events(scene),
         shown_groups(scene),
@@ -732,6 +734,43 @@ fn me(scene: &Scene) -> Vec<Object> {
             &json!({"read_receipts": "no"}),
             Wanted::Broken(400, vec!["body_invalid"]),
         ),
+    ]
+}
+
+fn devices(scene: &Scene) -> Vec<Object> {
+    let mallory = &scene.mallory;
+    let injected = format!(
+        "?user_uuid={0}&uuid={0}&sub={1}&pk={2}",
+        mallory.user.uuid,
+        mallory.subject,
+        Partition::Connections(mallory.user.uuid).to_string().replace('#', "%23")
+    );
+    let list =
+        |name, query: &str| get("GET devices", name, format!("/api/me/devices{query}"), Wanted::Devices);
+    let end = |name, query: &str| {
+        let path = ("DELETE", format!("/api/me/devices{query}"));
+        request("DELETE devices", name, path, &Value::Null, Wanted::SignedOut)
+    };
+    vec![
+        list("one's own", ""),
+        list("the stranger's uuids in the query", &injected),
+        pretend(scene, list("the stranger in headers", "")),
+        end("one's own", ""),
+        end("the stranger's uuids in the query", &injected),
+        pretend(scene, end("the stranger in headers", "")),
+    ]
+}
+
+fn erasures(scene: &Scene) -> Vec<Object> {
+    let mallory = &scene.mallory;
+    let injected = json!({"uuid": mallory.user.uuid, "sub": mallory.subject, "handle": mallory.user.handle});
+    let erase = |name, body: &Value| {
+        request("DELETE me", name, ("DELETE", "/api/me".to_owned()), body, Wanted::Erased)
+    };
+    vec![
+        erase("oneself", &Value::Null),
+        erase("the stranger in the body", &injected),
+        pretend(scene, erase("the stranger in headers", &Value::Null)),
     ]
 }
 

@@ -48,7 +48,13 @@ pub(super) enum Wanted {
     Blocked(Option<User>),
     /// The users whom the caller blocks.
     Blocks,
-    /// The caller and the users whom the caller blocks.
+    /// The caller's devices with an open socket.
+    Devices,
+    /// Ends all sign-ins of the caller.
+    SignedOut,
+    /// Erases the caller.
+    Erased,
+    /// The caller, the caller's devices, and the users whom the caller blocks.
     ExportedUsers,
     /// The caller's groups with their messages.
     ExportedGroups,
@@ -82,6 +88,8 @@ pub(super) enum Expected {
     Shown(Value),
     /// 201 with a uuid.
     Reported,
+    /// 202 without a body.
+    Accepted,
     /// 200 with an object that contains this value, or 204 without a body. No other rows have changed than those with these
     /// keys.
     Changed { body: Option<Value>, keys: Vec<Key> },
@@ -170,7 +178,9 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
             ];
             Expected::Changed { body: None, keys }
         }
-        Wanted::Requests | Wanted::Blocks => Expected::List { items: vec![], next: None },
+        Wanted::Requests | Wanted::Blocks | Wanted::Devices => Expected::List { items: vec![], next: None },
+        Wanted::SignedOut => Expected::Changed { body: None, keys: vec![] },
+        Wanted::Erased => Expected::Accepted,
         Wanted::Events { after, limit } => events(scene, caller, *after, *limit),
         Wanted::Inbox { limit, before } => inbox(scene, caller, *limit, before.as_deref()),
         Wanted::Messages { group, limit, before } => {

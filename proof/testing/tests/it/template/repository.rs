@@ -252,9 +252,15 @@ fn the_guide_grants_the_columns_that_the_functions_use() {
     let selected = selected.lines().next().unwrap();
     assert_eq!(columns(&guide, "GRANT SELECT (").join(", "), format!("{selected}, erased_at"));
     let mut assigned = BTreeSet::new();
-    for statement in
-        ["take_over", "set_cognito_user_id", "update", "erase", "take_erasure", "end_erasure_pass"]
-    {
+    for statement in [
+        "take_over",
+        "set_cognito_user_id",
+        "update",
+        "erase",
+        "take_erasure",
+        "end_erasure_pass",
+        "sign_out",
+    ] {
         let statement = text(&format!("sql/users/{statement}.sql"));
         let (_, assignments) = statement.split_once("\nSET ").unwrap();
         let (assignments, _) = assignments.split_once("\nWHERE ").unwrap();

@@ -176,7 +176,7 @@ fn times(pool: &Pool) -> Vec<Case> {
     let mut cases = vec![];
     let token = pool.claims_but("exp", None);
     cases.push(Case::refused("exp: missing", TokenRefusal::ClaimsMalformed, &token));
-    for (claim, good) in [("exp", now + 600), ("nbf", now), ("iat", now)] {
+    for (claim, good) in [("exp", now + 600), ("nbf", now), ("iat", now), ("auth_time", now)] {
         let of_other_types = [
             json!(null),
             json!(false),
@@ -268,7 +268,8 @@ fn ignored(pool: &Pool) -> Vec<Case> {
         ("username", Some(json!("bob"))),
         ("cognito:groups", Some(json!(["admins"]))),
         ("user_uuid", Some(json!("0195b5a0-0000-7000-8000-000000000001"))),
-        ("auth_time", Some(json!("never"))),
+        ("auth_time", None),
+        ("auth_time", Some(json!(0))),
         ("jti", Some(json!(null))),
         ("version", Some(json!(1))),
         ("SUB", Some(json!("another"))),

@@ -1,0 +1,53 @@
+//! `devices` and `sign-out`.
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use super::{Caller, api::Api};
+use crate::{
+    context::{Context, note},
+    outcome::Outcome,
+    output::printable,
+};
+
+const EXAMPLES: &str = "\
+Lists the devices on which a client is open. The sign-out ends the sign-ins of all devices, also of closed clients: each
+needs a new one, within 10 minutes.
+
+Examples:
+  cruddur devices --as lore
+  cruddur sign-out --as lore";
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Devices {
+    #[command(flatten)]
+    caller: Caller,
+}
+
+pub async fn devices(context: &Context, command: &Devices) -> Result<Outcome> {
+    let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
+    let devices = api.devices().await?;
+    if context.output.is_json() {
+        devices.iter().try_for_each(|device| context.output.json(device))?;
+        return Ok(Outcome::Done);
+    }
+    if devices.is_empty() {
+        note("no client is open");
+    }
+    for device in &devices {
+        let name = device.user_agent.as_deref().map_or("unknown".to_owned(), printable);
+        context.output.line(&format!("{}  {}  {name}", device.connected_at, device.uuid))?;
+    }
+    Ok(Outcome::Done)
+}
+
+pub async fn sign_out(context: &Context, command: &Devices) -> Result<Outcome> {
+    let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
+    let me = api.me().await?;
+    api.sign_out().await?;
+    let done = format!("signed out @{} on all devices", printable(&me.handle));
+    context.output.result(&done, &json!({"handle": me.handle}))?;
+    Ok(Outcome::Done)
+}
