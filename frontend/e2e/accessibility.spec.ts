@@ -98,7 +98,11 @@ for (const [look, options] of Object.entries(looks)) {
     await expect(page.getByRole('dialog')).toBeVisible();
     await page.getByText(t('settings.blocked'), { exact: true }).click();
     await expect(page.getByRole('listitem').filter({ hasText: 'Scarlett Ho' })).toBeVisible();
+    await page.getByText(t('devices.title'), { exact: true }).click();
+    await page.getByRole('button', { name: t('devices.everywhere') }).click();
+    await expect(page.getByRole('alertdialog')).toBeVisible();
     await expectAccessible(page, 'settings');
+    await page.getByRole('button', { name: t('signOut.stay') }).click();
     await page.getByRole('button', { name: t('block.endOf', { name: 'Scarlett Ho' }) }).click();
     await expect(page.getByText(t('block.nobody'))).toBeVisible();
     await page.keyboard.press('Escape');

@@ -166,6 +166,42 @@ test('signing out in one tab signs out all tabs and removes everything', async (
   await expect(inbox(one).getByRole('link', { name: 'Sunyoung Lee' })).toBeVisible();
 });
 
+test('a sign-out everywhere signs out here, and asks for a new sign-in on the other devices', async ({ signIn }) => {
+  const [one, two] = [await signIn('sunyoung'), await signIn('sunyoung')];
+  await one.getByRole('button', { name: t('settings'), exact: true }).click();
+  const devices = one.locator('details').filter({ hasText: t('devices.everywhereHint') });
+  // The sockets are opened after the lists are shown.
+  await expect(async () => {
+    await devices.evaluate((section: HTMLDetailsElement) => {
+      section.open = false;
+    });
+    await devices.locator('summary').click();
+    await expect(devices.getByRole('listitem')).toHaveCount(2, { timeout: 2000 });
+  }).toPass();
+  const own = t('devices.own', { device: '' }).replace(/[\u2068\u2069]/g, '').trim();
+  await expect(devices.getByRole('listitem').filter({ hasText: own })).toHaveCount(1);
+  await expect(devices.getByRole('listitem').filter({ hasText: 'Chrome' })).toHaveCount(2);
+
+  await devices.getByRole('button', { name: t('devices.everywhere') }).click();
+  const question = devices.getByRole('alertdialog', { name: t('signOut.label') });
+  await expect(question.getByRole('button', { name: t('signOut.stay') })).toBeFocused();
+  await one.screenshot({ path: test.info().outputPath('devices.png') });
+  await question.getByRole('button', { name: t('devices.everywhere') }).click();
+  await expect(welcome(one)).toBeVisible();
+  expect(await one.evaluate(() => Object.keys(localStorage))).toEqual([]);
+
+  await inbox(two).getByRole('link', { name: 'Scarlett Ho' }).click();
+  await again(two).click();
+  await expect(two).toHaveURL(/[?&]prompt=login(?:&|$)/);
+  await two.getByRole('button', { name: '@sunyoung' }).click();
+  await say(two, 'Signed in again');
+  await expect(sentMark(two, 'Signed in again')).toBeAttached();
+  await expect(again(two)).toHaveCount(0);
+
+  await signInAs(one, 'sunyoung');
+  await expect(inbox(one).getByRole('link', { name: 'Scarlett Ho' })).toContainText('Signed in again');
+});
+
 test('a session of one tab is not shared with other tabs', async ({ browser, stack }) => {
   const context = await browser.newContext({ baseURL: stack.url });
   const one = await context.newPage();

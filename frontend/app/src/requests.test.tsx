@@ -5,6 +5,8 @@ import { field, list } from './testing/page.ts';
 import { renderApp } from './testing/render-app.tsx';
 
 const HOUR = 3_600_000;
+// A change on another device takes a reading of the log and a request.
+const ELSEWHERE = { timeout: 8000 };
 
 let stack: FakeStack;
 let group: string;
@@ -32,16 +34,49 @@ test('a request is not in the inbox until it is accepted in its conversation', a
   expect(answers()).toEqual([`PUT /api/message_requests/${group}`]);
 });
 
-test('the settings list requests, which can be declined', async () => {
+test('requests are listed above the inbox, not counted in the title, and can be declined', async () => {
   const { user } = renderApp('/messages');
-  await list();
-  await user.click(screen.getByRole('button', { name: 'Settings' }));
-  await user.click(await screen.findByText('Message requests'));
+  await user.click(await screen.findByText('Requests (1)'));
   await user.click(await screen.findByRole('button', { name: 'Decline the request of Scarlett Ho' }));
-  await screen.findByText('You have declined the request of Scarlett Ho.');
+  const outcome = await screen.findByText('You have declined the request of Scarlett Ho.');
+  expect(document.activeElement).toBe(outcome);
   expect(answers()).toEqual([`DELETE /api/message_requests/${group}`]);
   expect(screen.queryByText('Do you remember me?')).toBeNull();
   expect(await row()).toBeNull();
+  // The conversation with Lore.
+  await waitFor(() => expect(document.title).toBe('(1) Cruddur Messages'));
+
+  await user.click(screen.getByText('Requests (0)'));
+  await waitFor(() => expect(screen.queryByText(/^Requests/)).toBeNull());
+});
+
+test('an accepted request leaves the section and is in the inbox', async () => {
+  const { user } = renderApp('/messages');
+  await user.click(await screen.findByText('Requests (1)'));
+  await user.click(await screen.findByRole('button', { name: 'Accept the request of Scarlett Ho' }));
+  await screen.findByText('The conversation with Scarlett Ho is in your inbox now.');
+  await waitFor(async () => expect(await row()).toBeTruthy());
+  expect(screen.getByText('There are no requests.')).toBeTruthy();
+});
+
+test('the section follows the events of requests, without listing them again', async () => {
+  const requested = stack.groups.filter(({ uuid }) => uuid === group);
+  stack.groups = stack.groups.filter(({ uuid }) => uuid !== group);
+  renderApp('/messages');
+  await waitFor(() => expect(stack.requestListings).toBeGreaterThan(0));
+  // The first reading of the log resets the lists.
+  await waitFor(() => expect(stack.eventTokens.length).toBeGreaterThan(1), ELSEWHERE);
+  const listings = stack.requestListings;
+  expect(screen.queryByText(/^Requests/)).toBeNull();
+
+  stack.groups = [...requested, ...stack.groups];
+  stack.changeSettings(group, {});
+  expect(await screen.findByText('Requests (1)', {}, ELSEWHERE)).toBeTruthy();
+  stack.requests.delete(group);
+  stack.changeSettings(group, {});
+  await waitFor(() => expect(screen.queryByText(/^Requests/)).toBeNull(), ELSEWHERE);
+  expect(await row()).toBeTruthy();
+  expect(stack.requestListings).toBe(listings);
 });
 
 test('the reason of a failed answer is shown', async () => {

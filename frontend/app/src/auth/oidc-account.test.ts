@@ -5,6 +5,9 @@ import { CONFIG } from '../testing/render-app.tsx';
 import { token } from '../testing/tokens.ts';
 import { credentialsOf } from './account.ts';
 import { OidcAccount } from './oidc-account.ts';
+import { signInUrl } from './sign-in.ts';
+
+vi.mock('./sign-in.ts', { spy: true });
 
 const HOME = 'http://localhost:3000/';
 const KEY = `oidc.user:${CONFIG.authority}:${CONFIG.clientId}`;
@@ -247,6 +250,29 @@ describe('the account', () => {
       lapsed: false,
       problem: { key: 'signIn.otherWindow' },
     });
+  });
+
+  test.each([
+    ['asks the issuer for credentials at the sign-in after a lapse', true, 'login'],
+    ['lets the issuer sign in without a question otherwise', false, null],
+  ])('%s', async (_, isLapsed, prompt) => {
+    const { account } = await opened();
+    if (isLapsed) {
+      account.lapse();
+    }
+    let url = '';
+    const { signInUrl: actual } = await vi.importActual<typeof import('./sign-in.ts')>('./sign-in.ts');
+    vi.mocked(signInUrl).mockImplementationOnce(async (...call) => {
+      url = await actual(...call);
+      // jsdom only navigates within the page.
+      return '#issuer';
+    });
+    const leaving = account.signIn('/messages');
+    await vi.waitFor(() => expect(window.location.hash).toBe('#issuer'));
+    window.dispatchEvent(new Event('pageshow'));
+    await leaving;
+    expect(new URL(url).pathname).toBe('/local/issuer/authorize');
+    expect(new URL(url).searchParams.get('prompt')).toBe(prompt);
   });
 
   test('is removed at sign-out, even if revocation fails', async () => {

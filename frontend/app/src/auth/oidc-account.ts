@@ -116,7 +116,7 @@ export class OidcAccount implements Account {
       }
       await this.#endpoint();
       const { signInUrl } = await loadSignIn();
-      await leaveFor(await signInUrl(this.#config, this.#redirectUri, { from, onlyHere }));
+      await leaveFor(await signInUrl(this.#config, this.#redirectUri, { from, onlyHere }, this.#state.lapsed));
     } catch (error) {
       this.#setState({ ...this.#state, problem: problemOf(error) });
     }

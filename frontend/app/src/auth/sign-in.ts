@@ -15,9 +15,13 @@ interface SignInState {
 /** Milliseconds for a response of the issuer. */
 const TIMEOUT = 15_000;
 
-/** The URL of the issuer's page for a sign-in with an authorization code and PKCE. */
-export async function signInUrl(config: Config, redirectUri: string, state: SignInState): Promise<string> {
-  const { url } = await clientOf(config, redirectUri).createSigninRequest({ state });
+/**
+ * The URL of the issuer's page for a sign-in with an authorization code and PKCE. With `isAfterLapse`, the issuer asks for
+ * credentials: from a session that it remembers, it would issue tokens of the sign-in that the API rejects.
+ */
+export async function signInUrl(config: Config, redirectUri: string, state: SignInState, isAfterLapse: boolean): Promise<string> {
+  const prompt = isAfterLapse ? { prompt: 'login' } : {};
+  const { url } = await clientOf(config, redirectUri).createSigninRequest({ state, ...prompt });
   return url;
 }
 

@@ -98,7 +98,7 @@ function Screen({ place }: { place: Place | null }) {
       {later !== null && notifies && <later.Notifications />}
       {/* On a phone, one of the two panes is hidden: the landmark is around both. */}
       <main className="cruddur-panes" data-showing={place === null ? 'list' : 'conversation'}>
-        <Sidebar notifies={notifies} onNotifies={changeNotifies} />
+        <Sidebar notifies={notifies} onNotifies={changeNotifies} requests={later && <later.InboxRequests />} />
         <div id="conversation" className="cruddur-conversation-pane" tabIndex={-1}>
           <ErrorBoundary account={account} extent="part" place={pathOf(place)}>
             {place === null ? (

@@ -23,7 +23,12 @@ export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
         <h1>{own('account.heading')}</h1>
         <p>{me.handle === '' ? own('account.text') : own('account.textAs', { handle: `@${me.handle}` })}</p>
         {asking && (
-          <SignOutQuestion unsent={unsent} onLeave={signOut} onStay={() => setAsking(false)} />
+          <SignOutQuestion
+            question={text('signOut.unsent', { count: unsent })}
+            leave={text('signOut.leave')}
+            onLeave={signOut}
+            onStay={() => setAsking(false)}
+          />
         )}
         <p className="cruddur-actions">
           <button type="button" className="cruddur-button cruddur-primary" onClick={onRetry}>

@@ -1,11 +1,13 @@
 import '@cruddur/react/styles/overlays.css';
 import '../styles/settings.css';
-import { ApiError, type MessagesFrom, eraseAccount, exportOf, sameHandle, stateOf, typedHandle } from '@cruddur/client';
-import { Handle, explain, useMe, useMessages } from '@cruddur/react';
+import { type MessagesFrom, eraseAccount, exportOf, sameHandle, stateOf, typedHandle } from '@cruddur/client';
+import { Handle, useMe } from '@cruddur/react';
 import { type ReactNode, type SubmitEvent, useEffect, useId, useRef, useState } from 'react';
 import { useSignedIn, useSignOut } from '../signed-in.tsx';
 import { usePageTexts } from '../texts/texts.tsx';
 import { usePagesTexts } from '../texts/pages/use-pages-texts.ts';
+import { Devices } from './devices.tsx';
+import { useSaving } from './use-saving.ts';
 
 /** The code of the lists is loaded with that of a conversation. */
 const loadLists = () => import('./conversation.tsx');
@@ -42,10 +44,8 @@ export function Settings({ notifies, onNotifies, onClose }: Props) {
       <ReadReceipts />
       <Notifications isOn={notifies} onChange={onNotifies} />
       <WhoMayWrite />
-      <Disclosure title={text('settings.requestList')}>
-        {({ MessageRequests }) => <MessageRequests onOpen={() => dialog.current?.close()} />}
-      </Disclosure>
       <Disclosure title={text('settings.blocked')}>{({ BlockedPeople }) => <BlockedPeople />}</Disclosure>
+      <Devices />
       <Download />
       <DeleteAccount />
       <form method="dialog" className="cruddur-actions">
@@ -357,26 +357,4 @@ function Switch({ label, hint, problem, isOn, disabled, onChange }: SwitchProps)
       </p>
     </div>
   );
-}
-
-/** The outcome of the last change of a setting. */
-function useSaving() {
-  const { texts } = useMessages();
-  const { text } = usePagesTexts();
-  const [outcome, setOutcome] = useState<{ problem: string | null } | null>(null);
-
-  async function save(change: () => Promise<void>): Promise<boolean> {
-    setOutcome(null);
-    try {
-      await change();
-      setOutcome({ problem: null });
-      return true;
-    } catch (error) {
-      const isInvalid = error instanceof ApiError && error.has('display_name_invalid');
-      setOutcome({ problem: isInvalid ? text('settings.nameInvalid') : explain(texts, error) });
-      return false;
-    }
-  }
-
-  return { problem: outcome?.problem ?? null, isSaved: outcome?.problem === null, save };
 }

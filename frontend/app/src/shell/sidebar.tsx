@@ -1,6 +1,6 @@
 import { sameHandle } from '@cruddur/client';
 import { Avatar, Handle, Inbox, Name, StartConversation, useMe, useOutbox } from '@cruddur/react';
-import { lazy, Suspense, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { useSignedIn, useSignOut } from '../signed-in.tsx';
 import { usePageTexts } from '../texts/texts.tsx';
 import { LeaveIcon } from './leave-icon.tsx';
@@ -14,10 +14,12 @@ interface Props {
   /** Whether this browser shows notifications. */
   notifies: boolean;
   onNotifies: (notifies: boolean) => void;
+  /** The section of the message requests. */
+  requests: ReactNode;
 }
 
-/** The signed-in user, the search for a recipient, and the inbox. */
-export function Sidebar({ notifies, onNotifies }: Props) {
+/** The signed-in user, the search for a recipient, the message requests, and the inbox. */
+export function Sidebar({ notifies, onNotifies, requests }: Props) {
   const { me: person } = useSignedIn();
   const signOut = useSignOut();
   const { text } = usePageTexts();
@@ -63,13 +65,21 @@ export function Sidebar({ notifies, onNotifies }: Props) {
           <Settings notifies={notifies} onNotifies={onNotifies} onClose={() => setSetting(false)} />
         </Suspense>
       )}
-      {asking && <SignOutQuestion unsent={unsent} onLeave={signOut} onStay={() => setAsking(false)} />}
+      {asking && (
+        <SignOutQuestion
+          question={text('signOut.unsent', { count: unsent })}
+          leave={text('signOut.leave')}
+          onLeave={signOut}
+          onStay={() => setAsking(false)}
+        />
+      )}
       {me !== null && !sameHandle(person.handle, me.handle) && (
         <Suspense>
           <HandleNotice me={me} />
         </Suspense>
       )}
       <StartConversation />
+      {requests}
       <Inbox />
     </section>
   );

@@ -1,16 +1,18 @@
-import { type KeyboardEvent, useEffect, useRef } from 'react';
+import { type KeyboardEvent, useEffect, useId, useRef } from 'react';
 import { usePageTexts } from '../texts/texts.tsx';
 
 interface Props {
-  /** The number of unsent messages. */
-  unsent: number;
+  question: string;
+  /** The button that signs out. */
+  leave: string;
   onLeave: () => void;
   onStay: () => void;
 }
 
-/** Asks for confirmation before a sign-out deletes unsent messages. */
-export function SignOutQuestion({ unsent, onLeave, onStay }: Props) {
+/** Asks for confirmation before a sign-out. */
+export function SignOutQuestion({ question, leave, onLeave, onStay }: Props) {
   const { text } = usePageTexts();
+  const id = useId();
   const stay = useRef<HTMLButtonElement>(null);
 
   // Returns the focus after the answer.
@@ -24,21 +26,25 @@ export function SignOutQuestion({ unsent, onLeave, onStay }: Props) {
     };
   }, []);
 
-  const onKeyDown = (event: KeyboardEvent) => event.key === 'Escape' && onStay();
+  function onKeyDown(event: KeyboardEvent) {
+    if (event.key === 'Escape') {
+      // A dialog around the question stays open.
+      event.preventDefault();
+      onStay();
+    }
+  }
 
   return (
     <div
       className="cruddur-question"
       role="alertdialog"
       aria-label={text('signOut.label')}
-      aria-describedby="unsent-messages"
+      aria-describedby={id}
     >
-      <p id="unsent-messages">
-        {text('signOut.unsent', { count: unsent })}
-      </p>
+      <p id={id}>{question}</p>
       <p className="cruddur-actions">
         <button type="button" className="cruddur-button cruddur-small cruddur-danger" onClick={onLeave} onKeyDown={onKeyDown}>
-          {text('signOut.leave')}
+          {leave}
         </button>
         <button ref={stay} type="button" className="cruddur-button cruddur-small" onClick={onStay} onKeyDown={onKeyDown}>
           {text('signOut.stay')}

@@ -1,6 +1,7 @@
 import { delay, http, HttpResponse, type PathParams } from 'msw';
 import { setupServer } from 'msw/node';
 import type {
+  Device,
   LogEvent,
   Me,
   Member,
@@ -86,6 +87,10 @@ export class FakeStack {
   readonly settings = new Map<string, { muted?: string; hidden?: string; cleared?: string }>();
   /** The groups that strangers have opened, with the answers to them. */
   readonly requests = new Map<string, 'pending' | 'declined'>();
+  /** The number of times that requests were listed. */
+  requestListings = 0;
+  /** The devices with an open socket. */
+  devices: Device[] = [];
   /** The reports. */
   readonly reports: NewReport[] = [];
   /** Whether lists still have the groups of blocked users, as for a moment after a block. */
@@ -121,6 +126,8 @@ export class FakeStack {
           : (this.#failed() ?? HttpResponse.json(this.me)),
       ),
       http.delete(`${ORIGIN}/api/me`, ({ request }) => this.#change(request, () => new HttpResponse(null, { status: 202 }))),
+      http.get(`${ORIGIN}/api/me/devices`, () => this.#failed() ?? HttpResponse.json(this.devices)),
+      http.delete(`${ORIGIN}/api/me/devices`, ({ request }) => this.#change(request, () => undefined)),
       http.get(`${ORIGIN}/api/messages/:group`, ({ request, params }) => {
         const group = String(params['group']);
         const cleared = this.settings.get(group)?.cleared ?? '';
@@ -188,6 +195,7 @@ export class FakeStack {
         return this.#failed() ?? this.#page(blocked, request, 'newest first');
       }),
       http.get(`${ORIGIN}/api/message_requests`, ({ request }) => {
+        this.requestListings += 1;
         const pending = this.groups.filter(({ uuid: id }) => this.requests.get(id) === 'pending');
         return this.#failed() ?? this.#page(pending, request, 'newest first');
       }),

@@ -5,6 +5,7 @@ export { type Credentials, type Renewal, type TokenFunction, credentialsFrom } f
 export type {
   BlockedUser,
   Code,
+  Device,
   LogEvent,
   Me,
   Member,
@@ -48,6 +49,7 @@ export { type Entry, type State, type Target, conversationKey, conversationOf } 
 export type { Outbox } from './outbox/outbox.ts';
 export { type Reason, reasonOf } from './outbox/reason.ts';
 export type { Blocks } from './state/blocks.ts';
+export { listDevices, ownDevice, signOutEverywhere } from './state/devices.ts';
 export { eraseAccount } from './state/erase.ts';
 export { exportOf } from './state/export.ts';
 export type { GroupSettings } from './state/group-settings.ts';

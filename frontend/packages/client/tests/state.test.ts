@@ -2,7 +2,7 @@
 import { WebSocket } from 'ws';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { server as interceptor } from '../../../app/src/testing/fake-stack.ts';
-import { type Message, MessagesClient, type PagedList, Timeline, lastSeen, memoryStore, stateOf, unreadOf } from '../src/index.ts';
+import { type Message, type MessageGroup, MessagesClient, type PagedList, Timeline, lastSeen, memoryStore, stateOf, unreadOf } from '../src/index.ts';
 import { LiveServer, ME, OTHER, deleted, uuid } from './live-server.ts';
 
 const GROUP = uuid(501);
@@ -384,6 +384,91 @@ test('a reply to a message that is deleted meanwhile survives a reload, and can 
   client.outbox.retryWithoutReply(reloaded?.id ?? '');
   await eventually(() => expect(texts()).toEqual(['Hello!', 'Reply']));
   expect(rows()[1]?.reply_to).toBeUndefined();
+});
+
+/** Opens the list of requests, without a conversation. */
+async function withRequests() {
+  const opened = await open({ withThread: false });
+  const { requests, blocks } = stateOf(opened.client);
+  ends.push(requests.list.subscribe(() => undefined));
+  await eventually(() => expect(requests.list.state().value).toBeDefined());
+  return { ...opened, requests, blocks, texts: () => requests.list.state().value?.rows.map(({ message }) => message) };
+}
+
+/** Logs a change of the request. */
+function logRequest(type: 'group' | 'message_changed') {
+  const event = { type, message_group_uuid: SECOND, ...(type === 'message_changed' && { message_uuids: [uuid(9)] }) };
+  server.append({ events: [event], messages: [], groups: [] });
+}
+
+describe('message requests', () => {
+  const REQUEST: MessageGroup = {
+    uuid: SECOND,
+    user_uuid: uuid(3),
+    handle: 'lore',
+    display_name: 'Lore Winters',
+    message: 'Do you remember me?',
+    created_at: '2026-11-22T09:29:00.000000Z',
+    request: 'pending',
+  };
+  let listed: MessageGroup[];
+  let shown: MessageGroup;
+
+  beforeEach(() => {
+    listed = [];
+    shown = REQUEST;
+    server.refuse = (request) => {
+      switch (request) {
+        case 'GET /api/message_requests':
+          return { status: 200, json: listed };
+        case `GET /api/message_groups/${SECOND}`:
+          return { status: 200, json: { ...shown, members: [] } };
+        case `DELETE /api/message_requests/${SECOND}`:
+          return { status: 204, json: null };
+        default:
+          return null;
+      }
+    };
+  });
+
+  test('arrive and leave by events, are not in the inbox, and are listed once', async () => {
+    const { client, texts } = await withRequests();
+    expect(texts()).toEqual([]);
+    logRequest('group');
+    await eventually(() => expect(texts()).toEqual(['Do you remember me?']));
+    shown = { ...REQUEST, message: '', deleted_at: '2026-11-22T09:30:00.000000Z', version: 2 };
+    logRequest('message_changed');
+    await eventually(() => expect(texts()).toEqual(['']));
+    expect(client.inbox.state().value?.rows.map(({ uuid: group }) => group)).toEqual([GROUP]);
+    shown = { ...REQUEST, request: 'declined' };
+    logRequest('group');
+    await eventually(() => expect(texts()).toEqual([]));
+    expect(server.count('GET /api/message_requests')).toBe(1);
+  });
+
+  test('that are answered stay so while the server still lists them', async () => {
+    listed = [REQUEST];
+    const { requests, texts } = await withRequests();
+    expect(texts()).toEqual(['Do you remember me?']);
+    await requests.answer(SECOND, false);
+    expect(texts()).toEqual([]);
+    await requests.list.invalidate();
+    await settled();
+    expect(texts()).toEqual([]);
+  });
+
+  test('of a blocked user are not listed', async () => {
+    listed = [REQUEST];
+    const { blocks, texts } = await withRequests();
+    blocks.observe()(REQUEST.user_uuid, true);
+    expect(texts()).toEqual([]);
+  });
+
+  test('are none at an earlier version of the API', async () => {
+    server.refuse = () => null;
+    const { requests, texts } = await withRequests();
+    expect([texts(), requests.list.state().error]).toEqual([[], null]);
+  });
 });
 
 test('the other user is seen to have read, also by own messages, unless receipts are off', async () => {

@@ -9,6 +9,7 @@ export { ConversationHead, type ConversationHeadProps } from './components/conve
 export { ConversationProblem, type ConversationProblemProps } from './components/conversation-problem.tsx';
 export { GroupItem, type GroupItemProps } from './components/group-item.tsx';
 export { Inbox } from './components/inbox.tsx';
+export { InboxRequests } from './components/inbox-requests.tsx';
 export { Handle, Name } from './components/labels.tsx';
 export { MessageList, type MessageListProps } from './components/message-list.tsx';
 export { NewGroupItem, type NewGroupItemProps } from './components/new-group-item.tsx';

@@ -36,11 +36,10 @@ export const en = {
   'settings.everyone': 'Everyone',
   'settings.requests': 'By request',
   'settings.nobody': 'Nobody',
-  'settings.requestList': 'Message requests',
   'settings.blocked': 'Blocked people',
   'settings.export': 'Your data',
   'settings.exportHint':
-    'All conversations with their messages, blocked people and your profile, in a file with one JSON object per line.',
+    'All conversations with their messages, blocked people, devices and your profile, in a file with one JSON object per line.',
   'settings.download': 'Download',
   'settings.exporting': 'Lines so far: {lines}',
   'settings.exported': 'Downloaded.',
@@ -50,6 +49,19 @@ export const en = {
   'settings.deleteConfirm': 'Type your handle, {handle}, to confirm.',
   'settings.delete': 'Delete',
   'settings.close': 'Close',
+
+  'devices.title': 'Devices',
+  'devices.open': 'The app is open on these devices now.',
+  'devices.none': 'The app is not open on any device at the moment.',
+  'devices.name': '{browser} on {system}',
+  'devices.command': 'cruddur command',
+  'devices.unknown': 'Unknown device',
+  'devices.own': '{device} (this device)',
+  'devices.since': 'Since {time}',
+  'devices.everywhere': 'Sign out everywhere',
+  'devices.everywhereHint':
+    'Ends your sign-in on all devices, this one included, also where the app is closed. On other devices, it can take up to ten minutes.',
+  'devices.question': 'Sign out on all devices, this one included?',
 
   'notFound.title': 'Page not found',
   'notFound.text': 'There is nothing at this address.',

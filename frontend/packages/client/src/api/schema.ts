@@ -398,6 +398,31 @@ export interface paths {
         patch: operations["updateMe"];
         trace?: never;
     };
+    "/api/me/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The caller's devices with an open socket
+         * @description The one that opened its socket last comes first.
+         */
+        get: operations["listDevices"];
+        put?: never;
+        post?: never;
+        /**
+         * Signs the caller out on all devices
+         * @description Tokens of all sign-ins before this request get 401, the caller's included, also after a refresh. Functions that have
+         *     looked the caller up before admit them for 10 minutes at most. Nothing more is sent to open sockets.
+         */
+        delete: operations["signOut"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/me/export": {
         parameters: {
             query?: never;
@@ -407,7 +432,7 @@ export interface paths {
         };
         /**
          * Everything that the API shows the caller
-         * @description The caller, blocked users, and all conversations, also hidden ones and those with blocked users, with their
+         * @description The caller, the caller's devices, blocked users, and all conversations, also hidden ones and those with blocked users, with their
          *     messages from the newest on. The pages have no fixed size. If a message arrives during the export, its
          *     conversation may appear again; the later lines are newer.
          */
@@ -622,6 +647,14 @@ export interface components {
             /** @description The time of the block. */
             blocked_at: components["schemas"]["Timestamp"];
         };
+        Device: {
+            /** @description The uuid that the device chose, and offers when it opens a socket. */
+            device_uuid: components["schemas"]["Uuid"];
+            /** @description Since when the socket is open. */
+            connected_at: components["schemas"]["Timestamp"];
+            /** @description The first 256 bytes of the device's User-Agent. Absent if it sent none. */
+            user_agent?: string;
+        };
         Me: {
             uuid: components["schemas"]["Uuid"];
             handle: components["schemas"]["Handle"];
@@ -632,6 +665,8 @@ export interface components {
         /** @description A line of an export. */
         ExportedLine: {
             me: components["schemas"]["Me"];
+        } | {
+            device: components["schemas"]["Device"];
         } | {
             block: components["schemas"]["BlockedUser"];
         } | {
@@ -1996,6 +2031,54 @@ export interface operations {
                     "application/json": ("display_name_invalid" | "messages_from_invalid")[];
                 };
             };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listDevices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The devices. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"][];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    signOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The caller is signed out. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["UserNotProvisioned"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];

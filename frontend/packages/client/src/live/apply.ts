@@ -57,7 +57,8 @@ export function applyBatch(lists: Lists, { events, messages, groups }: Batch): v
     if (changes.areUnknown) {
       state.groups.changed(group);
     }
-    if (changes.areSettings) {
+    // The list of requests shows the message of a request.
+    if (changes.areSettings || (changes.changed.length > 0 && state.requests.has(group))) {
       state.groups.settingsChanged(group);
     }
     for (const read of changes.reads) {
@@ -68,10 +69,14 @@ export function applyBatch(lists: Lists, { events, messages, groups }: Batch): v
   state.refresher.add(outdated);
 }
 
-/** Loads everything that may have changed without an event. With `isGap`, so may old messages. */
+/** Loads everything that may have changed without an event. With `isGap`, so may old messages and requests. */
 export function applyReset({ client, state }: Lists, isGap: boolean): void {
   void client.inbox.invalidate();
   state.groups.invalidate();
+  if (isGap) {
+    // Other devices may have answered any of them.
+    state.requests.list.reset();
+  }
   for (const thread of client.threads.values()) {
     if (!isGap) {
       void thread.invalidate();

@@ -3,13 +3,17 @@ import type { ShownGroup } from '../api/types.ts';
 import type { MessagesClient } from '../client.ts';
 import type { Blocks } from './blocks.ts';
 import type { GroupSettings } from './group-settings.ts';
+import type { Requests } from './requests.ts';
 
-/** Loads single groups. Applies the blocks and settings in the responses, and adds the groups to the inbox. */
+/** The parts of the state that loaded groups change. */
+type State = Readonly<{ blocks: Blocks; settings: GroupSettings; requests: Requests }>;
+
+/** Loads single groups. Applies the blocks, settings and requests in the responses, and adds the groups to the inbox. */
 export class GroupLoader {
   readonly #client: MessagesClient;
-  readonly #state: { readonly blocks: Blocks; readonly settings: GroupSettings };
+  readonly #state: State;
 
-  constructor(client: MessagesClient, state: { readonly blocks: Blocks; readonly settings: GroupSettings }) {
+  constructor(client: MessagesClient, state: State) {
     this.#client = client;
     this.#state = state;
   }
@@ -17,7 +21,7 @@ export class GroupLoader {
   /** Loads a group. Rejects with an `ApiError`. */
   async load(group: string): Promise<ShownGroup> {
     const { api, inbox } = this.#client;
-    const { blocks, settings } = this.#state;
+    const { blocks, settings, requests } = this.#state;
     const applyBlock = blocks.observe();
     const applySettings = settings.observe(group);
     const loading = showGroup(api, group);
@@ -26,6 +30,7 @@ export class GroupLoader {
       const { members: _, blocked = false, hidden: __, cleared_until: ___, ...row } = shown;
       applyBlock(row.user_uuid, blocked);
       applySettings(shown);
+      requests.apply(row);
       return [row];
     });
     return await loading;

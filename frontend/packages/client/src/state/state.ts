@@ -43,7 +43,7 @@ export class ConversationState {
   readonly settings: GroupSettings;
   /** Conversations with what their members have read. */
   readonly groups: ShownGroups;
-  /** Conversations that the user has not accepted. */
+  /** Conversations of strangers, which the user accepts or declines. */
   readonly requests: Requests;
 
   constructor(client: MessagesClient) {
@@ -56,7 +56,7 @@ export class ConversationState {
     this.changes = new MessageChanges(client);
     this.reads = new ReadMarkers(client, this.refresher);
     this.groups = new ShownGroups(client, loader, this.refresher);
-    this.requests = new Requests(client, this.groups);
+    this.requests = new Requests(client, this.groups, this.blocks);
   }
 
   /**

@@ -6,18 +6,17 @@ import { PeopleList, useRowActions } from './people-list.tsx';
 import { PlaceLink } from './place-link.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
 
-/** The conversations that strangers have opened, each with buttons that accept or decline it. `onOpen`: one is opened. */
-export function MessageRequests({ onOpen }: { onOpen?: () => void }) {
+/** The conversations that strangers have opened, each with buttons that accept or decline it. */
+export function MessageRequests() {
   const { requests } = stateOf(useClient());
   const { text } = useTexts();
-  const { act, ...people } = useRowActions(() => requests.list());
+  const { act, ...people } = useRowActions(() => requests.list);
   return (
     <PeopleList {...people} nothing="request.none" more="request.more">
       {(group) => (
         <MessageRequest
           key={group.uuid}
           group={group}
-          onOpen={onOpen}
           onAnswer={(isAccepted) =>
             act(group, {
               run: () => requests.answer(group.uuid, isAccepted),
@@ -35,11 +34,10 @@ export function MessageRequests({ onOpen }: { onOpen?: () => void }) {
 
 interface RequestProps {
   group: MessageGroup;
-  onOpen: (() => void) | undefined;
   onAnswer: (isAccepted: boolean) => void;
 }
 
-function MessageRequest({ group, onOpen, onAnswer }: RequestProps) {
+function MessageRequest({ group, onAnswer }: RequestProps) {
   const { Avatar = DefaultAvatar } = useComponents();
   const { text } = useTexts();
   const { uuid, user_uuid, handle, display_name, message } = group;
@@ -51,7 +49,6 @@ function MessageRequest({ group, onOpen, onAnswer }: RequestProps) {
         <PlaceLink
           className="cruddur-link"
           to={{ kind: 'group', uuid, person: { uuid: user_uuid, handle, name: display_name } }}
-          {...(onOpen && { onClick: onOpen })}
         >
           <span className="cruddur-who">
             <Name className="cruddur-name" name={display_name} handle={handle} /> <Handle handle={handle} />

@@ -1,4 +1,4 @@
-import { type ChangesByMessage, type ShownGroup, type Unread, stateOf, unreadOf } from '@cruddur/client';
+import { type ChangesByMessage, type ListState, type MessageGroup, type ShownGroup, type Unread, stateOf, unreadOf } from '@cruddur/client';
 import { useSyncExternalStore } from 'react';
 import { useClient } from '../context.ts';
 
@@ -24,6 +24,12 @@ export function useShownGroup(group: string | null): ShownGroup | undefined {
   const { groups } = stateOf(useClient());
   const shown = group === null ? null : groups.get(group);
   return useSyncExternalStore(shown?.subscribe ?? nothing, shown?.state ?? (() => NO_GROUP)).value;
+}
+
+/** The conversations that strangers have opened and the signed-in user has not answered, newest first. */
+export function useMessageRequests(): ListState<MessageGroup> {
+  const { list } = stateOf(useClient()).requests;
+  return useSyncExternalStore(list.subscribe, list.state);
 }
 
 /** The number of conversations with unread messages; undefined until known. */

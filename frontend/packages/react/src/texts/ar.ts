@@ -249,6 +249,7 @@ export const ar: Catalog = {
   'code.display_name_invalid': 'لا يقبل الخادم هذا الاسم.',
   'code.user_blocked': 'لقد حظرت هذا الشخص. ألغِ الحظر لتتمكّن من الكتابة.',
   'code.message_not_accepted': 'لا يقبل هذا الشخص رسائلك.',
+  'request.list': 'طلبات المراسلة (\u2068{count}\u2069)',
   'request.label': 'طلب مراسلة',
   'request.notice': 'يريد {name} مراسلتك. لا يظهر له ما إذا كنت قد قرأت رسالته.',
   'request.isDeclined': 'لقد رفضت هذا الطلب. لا يزال بإمكانك قبوله.',

@@ -213,6 +213,7 @@ export const en = {
   'code.display_name_invalid': 'The server does not accept this name.',
   'code.user_blocked': 'You have blocked this person. Unblock them to write.',
   'code.message_not_accepted': 'This person doesn’t accept your messages.',
+  'request.list': 'Requests ({count})',
   'request.label': 'Message request',
   'request.notice': '{name} wants to write to you. They don’t see whether you have read this.',
   'request.isDeclined': 'You have declined this request. You can still accept it.',
