@@ -57,9 +57,14 @@ pub async fn membership_for(table: &Table, group_uuid: Uuid, caller: Uuid) -> Re
         let is_erased = membership.erased.contains(&caller);
         return if is_erased { Err(Error::UserNotProvisioned) } else { Ok(membership) };
     }
+    end_step(started).await;
+    Err(Error::MessageGroupNotFound)
+}
+
+/// Waits until a multiple of [`REFUSAL_STEP`] has passed since `started`.
+pub(crate) async fn end_step(started: Instant) {
     let steps = started.elapsed().div_duration_f64(REFUSAL_STEP).floor() + 1.0;
     sleep_until(started + REFUSAL_STEP.mul_f64(steps)).await;
-    Err(Error::MessageGroupNotFound)
 }
 
 /// Returns the other member of a group, as [`membership_for`] finds it. Makes no call for a known member.

@@ -15,7 +15,7 @@ use crate::{
     dynamodb::within_time_limit,
     error::{Dependency, Error, Violation},
     idempotency::{IdempotencyKey, RequestHash},
-    message_group::{membership_for, uuid_of_pair},
+    message_group::{end_step, membership_for, uuid_of_pair},
     message_request::{Answer, write_answer},
     sort_key::SortKey,
     table::{
@@ -141,14 +141,21 @@ impl Messages {
     /// accepts it.
     ///
     /// Fails with [`Error::UserBlocked`] if the sender blocks the receiver, with [`Error::MessageNotAccepted`] if the
-    /// receiver does not accept the message, with [`Error::RequestPending`] if the receiver has not answered the first
-    /// one, and with [`Error::MessageNotFound`] or [`Error::MessageDeleted`] if the message that it answers does not exist
-    /// or was deleted. A repeated request gets the earlier answer all the same.
+    /// receiver does not accept the message (after a multiple of [`crate::message_group::REFUSAL_STEP`]), with
+    /// [`Error::RequestPending`] if the receiver has not answered the first one, and with [`Error::MessageNotFound`] or
+    /// [`Error::MessageDeleted`] if the message that it answers does not exist or was deleted. A repeated request gets the
+    /// earlier answer all the same.
     ///
     /// After [`Error::Unavailable`] the message may already be stored, or may still be stored later. A request with an
     /// idempotency key is safe to repeat: it stores at most one message.
     pub async fn send(&self, new: NewMessage) -> Result<Stored, Error> {
-        within_time_limit(Box::pin(self.send_with_retries(new))).await
+        let started = Instant::now();
+        let sent = within_time_limit(Box::pin(self.send_with_retries(new))).await;
+        // DynamoDB takes longer to refuse a transaction that finds a block than one that finds none.
+        if matches!(sent, Err(Error::MessageNotAccepted)) {
+            end_step(started).await;
+        }
+        sent
     }
 
     async fn send_with_retries(&self, new: NewMessage) -> Result<Stored, Error> {

@@ -214,6 +214,25 @@ async fn a_stranger_costs_one_read_whether_there_is_such_a_group_or_not() {
     }
 }
 
+/// A block and the setting `nobody` look the same: the two round trips, and the rest of a second step.
+#[tokio::test]
+async fn a_first_message_that_is_not_accepted_takes_the_time_of_whole_steps() {
+    for is_blocked in [false, true] {
+        let world = World::new().await;
+        let (alice, bob, _) = world.pair().await;
+        if is_blocked {
+            let path = format!("/api/blocks/{}", alice.user.uuid);
+            assert_eq!(world.ask(&bob, Method::PUT, &path, &Value::Null).await.status, 204);
+        } else {
+            world.ask(&bob, Method::PATCH, "/api/me", &json!({"messages_from": "nobody"})).await.ok();
+        }
+        let body = json!({"handle": bob.user.handle, "message": "hello"});
+        let (answer, cost) = cost_after_sql(&world, post(&world, &alice, &body, None)).await;
+        assert_eq!(answer.status, 403);
+        assert_eq!(cost.round_trips, 2 * REFUSAL_STEP.as_millis() / LATENCY.as_millis());
+    }
+}
+
 #[tokio::test]
 async fn showing_a_user_does_not_call_dynamodb() {
     let world = World::new().await;
