@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cruddur::{
     connection::{Connections, MAX_USER_AGENT_BYTES, NewConnection},
+    erasure::Erasure,
     message::send::{NewMessage, Target},
     message_group::REFUSAL_STEP,
     table::{Partition, RowKind},
@@ -775,6 +776,50 @@ async fn a_request_costs_two_write_units_more_than_another_first_message() {
     move: 3.5 RRU, 5 + 2 WRU, 3 round trips
     answer: 3 RRU, 6 + 0 WRU, 3 round trips
     ");
+}
+
+/// A pass without groups, the first pass, and one that has nothing left to do.
+#[tokio::test]
+async fn an_erasure_costs_this_for_each_group_and_message() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    for _ in 0..4 {
+        let other = world.user("other").await;
+        for _ in 0..10 {
+            for (sender, receiver) in [(&alice, &other), (&other, &alice)] {
+                world.clock.advance(chrono::TimeDelta::seconds(1));
+                world.send(sender, receiver, "hello").await;
+            }
+        }
+    }
+    world.deliver_all().await;
+    let deleted = User {
+        uuid: alice.user.uuid,
+        handle: "deleted-01234567".to_owned(),
+        display_name: "Deleted user".to_owned(),
+    };
+    // A row with eight changes has more than 1 KB.
+    let log_writes: usize = rows_of(&world, &Partition::EventLog(alice.user.uuid).to_string())
+        .iter()
+        .map(
+            |row| {
+                if row["changes"]["L"].as_array().is_some_and(|changes| changes.len() >= 8) { 2 } else { 1 }
+            },
+        )
+        .sum();
+    assert_eq!(log_writes, 15);
+    let erasure = Erasure::new(world.table(), world.parts.clock.clone(), world.parts.random.clone());
+    let mut costs = vec![];
+    for user in [&User { uuid: Uuid::from_u128(1), ..deleted.clone() }, &deleted, &deleted] {
+        let (pass, mut cost) = cost(&world, Box::pin(erasure.pass(user))).await;
+        assert_eq!(pass.unwrap().failed, 0);
+        cost.round_trips = 0;
+        costs.push(cost);
+    }
+    let cost = |reads, writes, index_writes| Cost { reads, writes, index_writes, round_trips: 0 };
+    // For each group 5.5 reads and four writes, for each own message a read and a write; and the rows of the log.
+    let of_groups = cost(5.0 + 4.0 * (5.5 + 10.0), 4.0 * (4.0 + 10.0) + 15.0, 4.0 * 2.0);
+    assert_eq!(costs, [cost(5.0, 0.0, 0.0), of_groups, cost(5.0 + 4.0 * 3.5, 0.0, 0.0)]);
 }
 
 #[tokio::test]
