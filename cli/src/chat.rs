@@ -15,7 +15,7 @@ use self::{
 pub use self::{
     block::{Block, Blocks, block, blocks, unblock},
     change::{Delete, Edit, React, delete, edit, react},
-    devices::{Devices, devices, sign_out},
+    devices::{Devices, SignOut, devices, sign_out},
     erase::{DeleteAccount, delete_account},
     export::{Export, export},
     report::{Report, report},

@@ -76,10 +76,10 @@ pub enum Command {
     Report(chat::Report),
     /// Prints everything that the API shows a user, a JSON object per line, through the API
     Export(chat::Export),
-    /// Lists a user's devices with an open client, through the API
+    /// Lists a user's connected devices, through the API
     Devices(chat::Devices),
     /// Signs a user out on all devices, through the API
-    SignOut(chat::Devices),
+    SignOut(chat::SignOut),
     /// Deletes a user's account and messages, through the API
     DeleteAccount(chat::DeleteAccount),
     /// Prints a user's events as they arrive, through the API

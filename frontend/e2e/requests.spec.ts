@@ -31,8 +31,8 @@ test('a stranger has one message until the request is accepted', async ({ signIn
   await expect(row(lore, 'Mock User')).toBeVisible();
   await expect(requests(lore)).toContainText(t('request.none'));
   await requests(lore).locator('summary').click();
-  await expect(requests(lore)).toHaveCount(0);
   await say(lore, 'Of course!');
+  await expect(requests(lore)).toHaveCount(0);
   await openConversation(mock, 'Lore Winters');
   await expect(message(mock, 'Of course!')).toBeVisible();
   await message(mock, 'Hello?').getByRole('button', { name: t('message.retry') }).click();

@@ -40,10 +40,10 @@ impl Subject {
 /// A sign-in. The access tokens of one sign-in have the same `auth_time`, refreshed ones included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignIn {
-    /// Who signed in.
+    /// The user.
     pub subject: Subject,
-    /// The `auth_time` claim, in seconds since 1970; without it, `iat`, or else 0. `Users` rejects sign-ins from before a
-    /// sign-out on all devices.
+    /// The `auth_time` claim, in seconds since 1970; without it, `iat`, or else 0. A sign-in from before a sign-out on all
+    /// devices is rejected.
     pub at: i64,
 }
 
@@ -163,7 +163,11 @@ impl Verifier {
         if claims.exp.saturating_add(LEEWAY) <= now {
             return Err(TokenRefusal::Expired);
         }
-        if [claims.nbf, claims.iat].into_iter().flatten().any(|time| time.saturating_sub(LEEWAY) > now) {
+        if [claims.nbf, claims.iat, claims.auth_time]
+            .into_iter()
+            .flatten()
+            .any(|time| time.saturating_sub(LEEWAY) > now)
+        {
             return Err(TokenRefusal::NotYetValid);
         }
         let subject = Subject::new(claims.sub).ok_or(TokenRefusal::SubjectMissing)?;

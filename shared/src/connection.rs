@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     config::{ConfigError, Lookup},
-    dynamodb::CallLimits,
+    dynamodb::{CallLimits, within_time_limit},
     error::{Dependency, Error},
     table::{Condition, ConnectionRow, Item, Key, Partition, Row, Table, WriteError},
     timestamp::Timestamp,
@@ -40,12 +40,12 @@ pub struct NewConnection {
 /// The longest stored `User-Agent`, in bytes.
 pub const MAX_USER_AGENT_BYTES: usize = 256;
 
-/// A device with an open socket, as its user is shown it (design, section 5).
+/// A connected device, as its user is shown it (design, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Device {
     /// The UUID that the device chose.
     pub device_uuid: Uuid,
-    /// Since when the socket is open.
+    /// The time at which the socket was opened.
     pub connected_at: Timestamp,
     /// The beginning of the device's `User-Agent`, if it sent one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,7 +107,7 @@ impl Connections {
         Ok(row)
     }
 
-    /// The user's devices whose sockets are open at `now`, the latest first.
+    /// The user's devices whose connections have not ended by `now`, the latest first.
     pub async fn devices(&self, user_uuid: Uuid, now: DateTime<Utc>) -> Result<Vec<Device>, Error> {
         let mut rows = self.of_user(user_uuid).await?;
         rows.retain(|row| row.expires_at > now.timestamp());
@@ -115,12 +115,10 @@ impl Connections {
         Ok(rows.into_iter().map(Device::from).collect())
     }
 
-    /// Deletes all connections of a user. Those that are opened meanwhile stay.
+    /// Deletes all connections of a user.
     pub async fn remove_all(&self, user_uuid: Uuid) -> Result<(), Error> {
-        for row in self.of_user(user_uuid).await? {
-            self.remove(user_uuid, &row).await?;
-        }
-        Ok(())
+        let deletions = self.table.delete_partition(Partition::Connections(user_uuid));
+        within_time_limit(Box::pin(deletions)).await
     }
 
     async fn put(&self, row: &ConnectionRow) -> Result<(), Error> {
@@ -128,7 +126,8 @@ impl Connections {
             Condition::new("attribute_not_exists(pk) OR connected_at < :connected_at OR connection_id = :id")
                 .value(":connected_at", AttributeValue::N(row.connected_at.to_string()))
                 .value(":id", AttributeValue::S(row.connection_id.clone()));
-        match self.table.put(row, condition).await {
+        // A repetition by the SDK could be executed after the deletion of the row.
+        match self.table.put_once(row, condition).await {
             Err(WriteError::ConditionFailed { .. }) => Err(Error::ConnectionOutdated),
             stored => Ok(stored?),
         }

@@ -19,19 +19,13 @@ use crate::{
     random::Random,
     sort_key::SortKey,
     table::{
-        Assignments, Condition, Item, Key, Membership, MessageRow, Partition, Table, Transaction, WriteError,
-        after, sort_key,
+        Assignments, Condition, Item, Key, MAX_CONCURRENT_WRITES, Membership, MessageRow, PAGE, Partition,
+        Table, Transaction, WriteError, after, sort_key,
     },
     timestamp::Timestamp,
     user::User,
     warm_up::Failure,
 };
-
-/// Maximum number of rows that are written at the same time.
-const MAX_CONCURRENT_WRITES: usize = 8;
-
-/// The number of rows per read.
-const PAGE: usize = 500;
 
 /// Maximum number of attempts of a write.
 const MAX_ATTEMPTS: usize = 8;
@@ -103,7 +97,7 @@ impl Erasure {
         for partition in
             [Partition::Blocks(user.uuid), Partition::Connections(user.uuid), Partition::EventLog(user.uuid)]
         {
-            self.delete_partition(partition).await?;
+            self.table.delete_partition(partition).await?;
         }
         for key in [Key::SendLimit(user.uuid), Key::ConversationLimit(user.uuid)] {
             self.table.delete_if(&key, Condition::exists()).await?;
@@ -188,22 +182,6 @@ impl Erasure {
             from = next;
         }
         Ok(number)
-    }
-
-    async fn delete_partition(&self, partition: Partition) -> Result<(), Error> {
-        loop {
-            let rows = self.table.rows_from(partition, "0", PAGE).await?;
-            let keys = rows.iter().filter_map(Key::of).collect::<Vec<_>>();
-            let is_last = rows.len() < PAGE || keys.is_empty();
-            let deletions = keys
-                .into_iter()
-                .map(|key| async move { self.table.delete_if(&key, Condition::exists()).await });
-            let deletions = stream::iter(deletions).buffer_unordered(MAX_CONCURRENT_WRITES);
-            deletions.try_for_each(|()| async { Ok(()) }).await?;
-            if is_last {
-                return Ok(());
-            }
-        }
     }
 }
 

@@ -163,10 +163,10 @@ impl Export {
 
     /// Reads a page of the export of `me`: the first one, or the one after a place.
     ///
-    /// The first page has the user, devices and blocked users. The requests follow, and then the groups of the inbox, from the one
-    /// that has been silent for longest, declined and hidden ones and those of blocked users included, each with its
-    /// messages from the newest on. A group that moves during the export only moves upwards, and from the requests to the
-    /// inbox. So none is missed, but one may appear again; the later lines are newer.
+    /// The first page has the user, devices and blocked users. The requests follow, and then the groups of the inbox, from
+    /// the one that has been silent for longest, declined and hidden ones and those of blocked users included, each with
+    /// its messages from the newest on. A group that moves during the export only moves upwards, and from the requests to
+    /// the inbox. So none is missed, but one may appear again; the later lines are newer.
     pub async fn page(
         &self,
         users: &Users,

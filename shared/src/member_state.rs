@@ -115,7 +115,8 @@ impl MemberStates {
                 is_greater.then_some(Marking {
                     read,
                     floor: None,
-                    sends_receipt: may_send_receipt && is_news,
+                    // The state may be newer than the membership.
+                    sends_receipt: may_send_receipt && is_news && !state.blocked && state.request.is_none(),
                 })
             })
             .await

@@ -19,6 +19,7 @@ use aws_sdk_dynamodb::{
     },
 };
 use aws_smithy_runtime_api::client::result::SdkError;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{
     Deserializer, Serialize,
     de::{
@@ -361,8 +362,13 @@ impl Table {
 
     /// Puts a new row in a single attempt. If the key exists, nothing was written.
     pub async fn put_new_once(&self, row: &impl Serialize) -> Result<(), WriteError> {
+        self.put_once(row, Condition::absent()).await
+    }
+
+    /// Puts a row in a single attempt, as [`Self::put`] does.
+    pub async fn put_once(&self, row: &impl Serialize, condition: Condition) -> Result<(), WriteError> {
         let item = convert::to_item(row).map_err(|error| WriteError::Permanent(error.into()))?;
-        let put = self.put_item_request(item, Condition::absent());
+        let put = self.put_item_request(item, condition);
         was_put(put.customize().config_override(single_attempt()).send().await)
     }
 
@@ -393,6 +399,22 @@ impl Table {
                 Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(()),
                 _ => Err(WriteError::from_sdk(error)),
             },
+        }
+    }
+
+    /// Deletes all rows of a partition.
+    pub(crate) async fn delete_partition(&self, partition: Partition) -> Result<(), Error> {
+        loop {
+            let rows = self.rows_from(partition, "0", PAGE).await?;
+            let keys = rows.iter().filter_map(Key::of).collect::<Vec<_>>();
+            let is_last = rows.len() < PAGE || keys.is_empty();
+            let deletions =
+                keys.into_iter().map(|key| async move { self.delete_if(&key, Condition::exists()).await });
+            let deletions = stream::iter(deletions).buffer_unordered(MAX_CONCURRENT_WRITES);
+            deletions.try_for_each(|()| async { Ok(()) }).await?;
+            if is_last {
+                return Ok(());
+            }
         }
     }
 
@@ -473,6 +495,12 @@ fn was_committed(
         },
     }
 }
+
+/// Maximum number of rows that are written at the same time.
+pub(crate) const MAX_CONCURRENT_WRITES: usize = 8;
+
+/// The number of rows per read of a whole partition.
+pub(crate) const PAGE: usize = 500;
 
 /// The smallest sort key after `sk`, since the bounds of [`Table::rows_from`] are inclusive.
 pub(crate) fn after(sk: &str) -> String {

@@ -206,7 +206,7 @@ impl Users {
         }
     }
 
-    /// Returns the caller's UUID as [`Self::uuid_of`] does, but reads it again.
+    /// Returns the caller's UUID as [`Self::uuid_of`] does, but uses the cache only if PostgreSQL is unavailable.
     pub async fn current_uuid_of(&self, sign_in: &SignIn) -> Result<Uuid, Error> {
         self.read_uuid(sign_in, self.cached(&sign_in.subject)).await
     }
@@ -232,14 +232,11 @@ impl Users {
     /// Returns the caller with names at most a minute old. Fails as [`Self::uuid_of`] does.
     pub async fn sender(&self, sign_in: &SignIn) -> Result<User, Error> {
         let cached = self.cached(&sign_in.subject);
-        if let Some(cached) = &cached {
-            cached.admit(sign_in)?;
-        }
-        let names = cached.and_then(|cached| cached.names);
-        if let Some(names) = &names
+        if let Some(cached) = &cached
+            && let Some(names) = &cached.names
             && names.read_at.elapsed() < NAMES_TTL
         {
-            return Ok(names.user.clone());
+            return cached.admit(sign_in).map(|()| names.user.clone());
         }
         let statement = include_str!("../../sql/users/from_cognito_user_id.sql");
         match self.postgres.query(statement, &[(&sign_in.subject.as_str(), Type::TEXT)]).await {
@@ -250,7 +247,10 @@ impl Users {
                 Ok(sender)
             }
             Err(error @ Error::Unavailable { .. }) => {
-                let Some(names) = names else { return Err(error) };
+                let Some(cached) = cached else { return Err(error) };
+                let admitted = cached.admit(sign_in);
+                let Some(names) = cached.names else { return Err(error) };
+                admitted?;
                 tracing::warn!(cause = %Chain(&error), user_uuid = %names.user.uuid, "using old names");
                 Ok(names.user)
             }

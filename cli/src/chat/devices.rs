@@ -11,17 +11,28 @@ use crate::{
     output::printable,
 };
 
-const EXAMPLES: &str = "\
-Lists the devices on which a client is open. The sign-out ends the sign-ins of all devices, also of closed clients: each
-needs a new one, within 10 minutes.
+const DEVICES_EXAMPLES: &str = "\
+A device whose client was closed may stay in the list for up to two hours.
 
 Examples:
-  cruddur devices --as lore
+  cruddur devices --as lore";
+
+const SIGN_OUT_EXAMPLES: &str = "\
+All sign-ins of the user end within 10 minutes, also those of closed clients. Connected clients get no more events.
+
+Examples:
   cruddur sign-out --as lore";
 
 #[derive(Clone, Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = DEVICES_EXAMPLES)]
 pub struct Devices {
+    #[command(flatten)]
+    caller: Caller,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = SIGN_OUT_EXAMPLES)]
+pub struct SignOut {
     #[command(flatten)]
     caller: Caller,
 }
@@ -34,7 +45,7 @@ pub async fn devices(context: &Context, command: &Devices) -> Result<Outcome> {
         return Ok(Outcome::Done);
     }
     if devices.is_empty() {
-        note("no client is open");
+        note("no device is connected");
     }
     for device in &devices {
         let name = device.user_agent.as_deref().map_or("unknown".to_owned(), printable);
@@ -43,7 +54,7 @@ pub async fn devices(context: &Context, command: &Devices) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-pub async fn sign_out(context: &Context, command: &Devices) -> Result<Outcome> {
+pub async fn sign_out(context: &Context, command: &SignOut) -> Result<Outcome> {
     let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
     let me = api.me().await?;
     api.sign_out().await?;

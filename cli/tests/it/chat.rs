@@ -392,7 +392,7 @@ async fn accounts_are_erased_by_their_owners_and_by_operators() {
     [1]
     ");
     assert_snapshot!(run(&["devices", "--as", "mock"]).await, @"
-    no client is open
+    no device is connected
     [0]
     ");
     assert_snapshot!(run(&["sign-out", "--as", "mock"]).await, @"

@@ -28,11 +28,11 @@ test('the settings list the devices, and mark this one', async () => {
   const app = renderApp('/messages');
   await list();
   await openDevices(app);
-  await screen.findByText('The app is open on these devices now.');
+  await screen.findByText('These devices are connected, or were in the last two hours.');
   const devices = within(screen.getByRole('dialog', { name: 'Settings' })).getAllByRole('listitem');
   expect(devices.map(({ textContent }) => textContent)).toEqual([
-    expect.stringMatching(/^Firefox on Linux \(this device\)Since .*2026/),
-    expect.stringMatching(/^Unknown deviceSince .*2026/),
+    expect.stringMatching(/^Firefox on Linux \(this device\)Connected at .*2026/),
+    expect.stringMatching(/^Unknown deviceConnected at .*2026/),
   ]);
 });
 

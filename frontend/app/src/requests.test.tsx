@@ -47,6 +47,9 @@ test('requests are listed above the inbox, not counted in the title, and can be 
   await waitFor(() => expect(document.title).toBe('(1) Cruddur Messages'));
 
   await user.click(screen.getByText('Requests (0)'));
+  // It keeps the focus.
+  expect(screen.getByText('Requests (0)')).toBeTruthy();
+  await user.tab();
   await waitFor(() => expect(screen.queryByText(/^Requests/)).toBeNull());
 });
 

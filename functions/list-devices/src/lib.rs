@@ -1,4 +1,4 @@
-//! `GET /api/me/devices`: the caller's devices with an open socket.
+//! `GET /api/me/devices`: the caller's connected devices.
 
 #![warn(missing_docs)]
 

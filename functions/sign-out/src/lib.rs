@@ -52,9 +52,11 @@ pub async fn handler(app: &App, request: Request) -> Response<Body> {
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let sign_in = app.verifier.authenticate(request.headers()).await?;
-    let caller = app.users.sign_out(&sign_in).await?;
+    let caller = app.users.current_uuid_of(&sign_in).await?;
     invocation::user(caller);
-    // Afterwards: connections that are opened from now on are refused.
+    // Before the sign-out too: if it fails, the request can be repeated.
+    app.connections.remove_all(caller).await?;
+    app.users.sign_out(&sign_in).await?;
     app.connections.remove_all(caller).await?;
     Ok(respond::no_content())
 }

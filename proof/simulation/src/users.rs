@@ -278,7 +278,7 @@ impl Users {
                 body.put_u16(count(columns.len()));
                 for (name, _) in columns {
                     if *name == "signed_out_at" {
-                        // Null: nobody signs out.
+                        // Nobody signs out.
                         body.put_i32(-1);
                         continue;
                     }

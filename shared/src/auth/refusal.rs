@@ -50,7 +50,7 @@ pub enum TokenRefusal {
     /// `exp` has passed.
     #[error("the token has expired")]
     Expired,
-    /// `nbf` or `iat` is in the future.
+    /// `nbf`, `iat` or `auth_time` is in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
     /// The sign-in is older than the user's last sign-out on all devices.

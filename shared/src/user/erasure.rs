@@ -28,8 +28,7 @@ pub struct DueErasure {
 
 impl Users {
     /// Erases the caller's account, and returns the UUID: nobody finds the user any more, and the caller's requests are
-    /// refused once cached UUIDs have ended. A repeated request changes nothing. Fails as
-    /// [`Self::uuid_of`] does.
+    /// refused once cached UUIDs have ended. A repeated request changes nothing. Fails as [`Self::uuid_of`] does.
     pub async fn erase(&self, sign_in: &SignIn) -> Result<Uuid, Error> {
         let statement = include_str!("../../../sql/users/erase.sql");
         let parameters = [

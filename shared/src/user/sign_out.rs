@@ -22,6 +22,7 @@ impl Users {
 
     /// The reason why a statement that changes the caller has found no row.
     pub(super) async fn refusal(&self, sign_in: &SignIn) -> Error {
+        self.forget(&sign_in.subject);
         match self.current_uuid_of(sign_in).await {
             // The row has appeared meanwhile.
             Ok(_) => self.not_provisioned(&sign_in.subject),

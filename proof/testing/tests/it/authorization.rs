@@ -6,7 +6,7 @@ mod objects;
 mod scene;
 mod specification;
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use axum::body::Body;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -449,9 +449,23 @@ async fn every_caller_gets_the_contracts_answer_for_every_object() {
         }
         let object = objects(&scene).swap_remove(index);
         let mut row = Identity::ALL.map(|_| String::new());
+        let mut ended = BTreeSet::new();
         for (identity, shown) in Identity::ALL.into_iter().zip(&mut row) {
             let cell = Cell::of(&scene, identity, &object).await;
             *shown = cell.shown();
+            if matches!(object.wanted, Wanted::SignedOut | Wanted::Erased) {
+                ended.extend(scene.caller(identity).map(|caller| caller.uuid));
+                for user in [&scene.alice, &scene.bob, &scene.mallory, &scene.carol] {
+                    let is_admitted = scene.world.get(user, "/api/me").await.status == 200;
+                    assert_eq!(
+                        is_admitted,
+                        !ended.contains(&user.user.uuid),
+                        "{} {}",
+                        object.name,
+                        identity.name()
+                    );
+                }
+            }
             match cell.judge().await {
                 Ok(message) => {
                     let ends_access = matches!(object.wanted, Wanted::SignedOut | Wanted::Erased);

@@ -163,8 +163,8 @@ async fn an_exported_group_costs_four_reads_and_a_hundred_of_its_messages_eleven
         units.push(world.emulator.take_calls().iter().map(|call| call.units().0).sum::<f64>());
         path = answer.next_page().map(str::to_owned);
     }
-    // The devices and the blocks; the requests, the inbox and the group with many messages; those; the last one; the inbox and nine
-    // groups.
+    // The devices and the blocks; the requests, the inbox and the group with many messages; those; the last one; the inbox
+    // and nine groups.
     assert_eq!(units, [1.0 + 1.0, 2.0 + 13.0, 11.0, 2.0, 1.0 + 9.0 * 4.0]);
 }
 
@@ -780,7 +780,7 @@ async fn a_request_costs_two_write_units_more_than_another_first_message() {
 
 /// A pass without groups, the first pass, and one that has nothing left to do.
 #[tokio::test]
-async fn an_erasure_costs_this_for_each_group_and_message() {
+async fn an_erasure_costs_four_writes_for_each_group_and_one_for_each_message() {
     let world = World::new().await;
     let alice = world.user("alice").await;
     for _ in 0..4 {

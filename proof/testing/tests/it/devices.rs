@@ -1,10 +1,14 @@
 //! Devices with open sockets, and the sign-out on all of them (design, section 3).
 
 use chrono::TimeDelta;
-use cruddur::connection::MAX_USER_AGENT_BYTES;
+use cruddur::{
+    connection::MAX_USER_AGENT_BYTES,
+    table::{ConnectionRow, Key},
+};
 use http::Method;
 use serde_json::{Value, json};
-use testing::World;
+use testing::{Failure, Fault, World};
+use uuid::Uuid;
 
 use crate::open_connection::{DEVICE, Handshake, opened, unauthenticated};
 
@@ -41,8 +45,21 @@ async fn the_devices_with_an_open_socket_are_listed_latest_first() {
 async fn a_sign_out_ends_all_sign_ins_and_connections() {
     let world = World::new().await;
     let (alice, bob) = (world.user("alice").await, world.user("bob").await);
-    for (user, device) in [(&alice, DEVICE), (&alice, OTHER_DEVICE), (&bob, DEVICE)] {
-        assert_eq!(Handshake::of(&world, user, device).brief(&world).await, opened());
+    for user in [&alice, &bob] {
+        assert_eq!(Handshake::of(&world, user, DEVICE).brief(&world).await, opened());
+    }
+    // More than there should be, and than a read for pushes has.
+    for device_uuid in (0..60).map(Uuid::from_u128) {
+        let key = Key::Connection { user_uuid: alice.user.uuid, device_uuid };
+        let row = ConnectionRow {
+            pk: key.pk(),
+            sk: device_uuid,
+            connection_id: "ABC=".to_owned(),
+            connected_at: 0,
+            expires_at: i64::MAX,
+            user_agent: None,
+        };
+        world.table().put_new(&row).await.unwrap();
     }
     let answer = world.ask(&alice, Method::DELETE, "/api/me/devices", &Value::Null).await;
     assert_eq!((answer.status.as_u16(), &*answer.body), (204, ""));
@@ -61,4 +78,18 @@ async fn a_sign_out_ends_all_sign_ins_and_connections() {
     let again = world.renewed(&alice);
     world.get(&again, "/api/me").await.ok();
     assert_eq!(Handshake::of(&world, &again, DEVICE).brief(&world).await, opened());
+}
+
+#[tokio::test]
+async fn a_sign_out_that_fails_can_be_repeated() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    assert_eq!(Handshake::of(&world, &alice, DEVICE).brief(&world).await, opened());
+    world.emulator.inject(|_| Fault::NotExecuted(Failure::Status(500, "InternalServerError")));
+    let sign_out = async || world.ask(&alice, Method::DELETE, "/api/me/devices", &Value::Null).await.status;
+    assert_eq!(sign_out().await, 503);
+    world.emulator.inject(|_| Fault::None);
+    assert_eq!(sign_out().await, 204);
+    assert_eq!(sign_out().await, 401);
+    assert_eq!(world.rows(), Vec::<Value>::new());
 }

@@ -53,13 +53,13 @@ export const ar: PagesCatalog = {
   'settings.close': 'إغلاق',
 
   'devices.title': 'الأجهزة',
-  'devices.open': 'التطبيق مفتوح الآن على هذه الأجهزة.',
-  'devices.none': 'التطبيق غير مفتوح على أي جهاز حاليًا.',
+  'devices.open': 'هذه الأجهزة متصلة، أو كانت متصلة خلال الساعتين الماضيتين.',
+  'devices.none': 'لا يوجد جهاز متصل.',
   'devices.name': '\u2068{browser}\u2069 على \u2068{system}\u2069',
   'devices.command': 'الأمر \u2068cruddur\u2069',
   'devices.unknown': 'جهاز غير معروف',
   'devices.own': '\u2068{device}\u2069 (هذا الجهاز)',
-  'devices.since': 'منذ {time}',
+  'devices.since': 'وقت الاتصال: {time}',
   'devices.everywhere': 'تسجيل الخروج من كل الأجهزة',
   'devices.everywhereHint':
     'ينهي تسجيل دخولك على كل الأجهزة، بما فيها هذا الجهاز، وكذلك حيث التطبيق مغلق. قد يستغرق ذلك على الأجهزة الأخرى عشر دقائق.',

@@ -51,13 +51,13 @@ export const en = {
   'settings.close': 'Close',
 
   'devices.title': 'Devices',
-  'devices.open': 'The app is open on these devices now.',
-  'devices.none': 'The app is not open on any device at the moment.',
+  'devices.open': 'These devices are connected, or were in the last two hours.',
+  'devices.none': 'No device is connected.',
   'devices.name': '{browser} on {system}',
   'devices.command': 'cruddur command',
   'devices.unknown': 'Unknown device',
   'devices.own': '{device} (this device)',
-  'devices.since': 'Since {time}',
+  'devices.since': 'Connected at {time}',
   'devices.everywhere': 'Sign out everywhere',
   'devices.everywhereHint':
     'Ends your sign-in on all devices, this one included, also where the app is closed. On other devices, it can take up to ten minutes.',

@@ -406,8 +406,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The caller's devices with an open socket
-         * @description The one that opened its socket last comes first.
+         * The caller's connected devices
+         * @description The one that opened its socket last comes first. A device whose client was closed may stay in the list until its
+         *     socket would have ended, at most two hours.
          */
         get: operations["listDevices"];
         put?: never;
@@ -415,7 +416,7 @@ export interface paths {
         /**
          * Signs the caller out on all devices
          * @description Tokens of all sign-ins before this request get 401, the caller's included, also after a refresh. Functions that have
-         *     looked the caller up before admit them for 10 minutes at most. Nothing more is sent to open sockets.
+         *     looked the caller up before admit them for 10 minutes at most. No more events are sent to open sockets.
          */
         delete: operations["signOut"];
         options?: never;
@@ -432,8 +433,8 @@ export interface paths {
         };
         /**
          * Everything that the API shows the caller
-         * @description The caller, the caller's devices, blocked users, and all conversations, also hidden ones and those with blocked users, with their
-         *     messages from the newest on. The pages have no fixed size. If a message arrives during the export, its
+         * @description The caller, the caller's devices, blocked users, and all conversations, also hidden ones and those with blocked
+         *     users, with their messages from the newest on. The pages have no fixed size. If a message arrives during the export, its
          *     conversation may appear again; the later lines are newer.
          */
         get: operations["exportMe"];
@@ -650,7 +651,7 @@ export interface components {
         Device: {
             /** @description The uuid that the device chose, and offers when it opens a socket. */
             device_uuid: components["schemas"]["Uuid"];
-            /** @description Since when the socket is open. */
+            /** @description The time at which the socket was opened. */
             connected_at: components["schemas"]["Timestamp"];
             /** @description The first 256 bytes of the device's User-Agent. Absent if it sent none. */
             user_agent?: string;

@@ -45,7 +45,7 @@ export type Settings = { [Name in keyof Schemas['Settings']]: NonNullable<Schema
 export type User = Schemas['User'];
 /** A user whom the signed-in user blocks, with the time of the block. */
 export type BlockedUser = Schemas['BlockedUser'];
-/** A device on which the signed-in user has the app open, with the time since when. */
+/** A connected device of the signed-in user. */
 export type Device = Schemas['Device'];
 /** The signed-in user, with their settings. An earlier API has none. */
 export type Me = User & Partial<Pick<Schemas['Me'], 'read_receipts' | 'messages_from'>>;

@@ -1,4 +1,3 @@
-import { ApiError } from '../api/api-error.ts';
 import { parsed, texts } from '../api/api.ts';
 import type { Device } from '../api/types.ts';
 import type { MessagesClient } from '../client.ts';
@@ -8,27 +7,19 @@ import { repeat } from './repeat.ts';
 /** The attempts of a request: the person waits for the outcome. */
 const ATTEMPTS = 4;
 
-/** The devices on which the signed-in user has the app open, the latest first. Rejects with an `ApiError`. */
+/** The connected devices of the signed-in user, the latest first. Rejects with an `ApiError`. */
 export async function listDevices(client: MessagesClient): Promise<Device[]> {
   const list = async () => await parsed(await client.api.signed('/api/me/devices'), isDevices);
-  return await repeat(client, list, (failures) => isWaiting(client, failures));
+  return await repeat(client, list, (failures) => mayRepeat(client, failures));
 }
 
-/** Ends all sign-ins of the signed-in user, this one included. Rejects with an `ApiError`. */
+/**
+ * Ends all sign-ins of the signed-in user, this one included. Rejects with an `ApiError`. A 401 may also mean that an
+ * attempt before has succeeded and its response was lost.
+ */
 export async function signOutEverywhere(client: MessagesClient): Promise<void> {
-  let isRepeated = false;
-  const end = async () => {
-    try {
-      await client.api.signed('/api/me/devices', { method: 'DELETE' });
-    } catch (error) {
-      // The request before this one has ended the sign-in, but its response was lost.
-      if (!isRepeated || !isUnauthenticated(error)) {
-        isRepeated = true;
-        throw error;
-      }
-    }
-  };
-  await repeat(client, end, (failures) => isWaiting(client, failures));
+  const end = async () => void (await client.api.signed('/api/me/devices', { method: 'DELETE' }));
+  await repeat(client, end, (failures) => mayRepeat(client, failures));
 }
 
 /** The uuid by which `listDevices` lists this browser. Returns null if the store has none: each tab has its own then. */
@@ -36,13 +27,9 @@ export function ownDevice({ store, user }: MessagesClient): string | null {
   return store.get(deviceKey(user));
 }
 
-/** Whether to try again. After the end of the session, no attempt succeeds. */
-function isWaiting({ connectivity }: MessagesClient, failures: number): boolean {
+/** After the end of the session, no attempt succeeds. */
+function mayRepeat({ connectivity }: MessagesClient, failures: number): boolean {
   return failures < ATTEMPTS && !connectivity.isPaused;
-}
-
-function isUnauthenticated(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 401;
 }
 
 const isDevice = texts<Device>('device_uuid', 'connected_at');

@@ -6,14 +6,14 @@ import type { GroupSettings } from './group-settings.ts';
 import type { Requests } from './requests.ts';
 
 /** The parts of the state that loaded groups change. */
-type State = Readonly<{ blocks: Blocks; settings: GroupSettings; requests: Requests }>;
+type GroupState = Readonly<{ blocks: Blocks; settings: GroupSettings; requests: Requests }>;
 
 /** Loads single groups. Applies the blocks, settings and requests in the responses, and adds the groups to the inbox. */
 export class GroupLoader {
   readonly #client: MessagesClient;
-  readonly #state: State;
+  readonly #state: GroupState;
 
-  constructor(client: MessagesClient, state: State) {
+  constructor(client: MessagesClient, state: GroupState) {
     this.#client = client;
     this.#state = state;
   }

@@ -14,11 +14,14 @@ export class GroupRefresher {
   readonly #groups = new Set<string>();
   /** The groups with other settings, of which a page of the inbox has only some. */
   readonly #changed = new Set<string>();
+  readonly #onGiveUp: () => void;
   #isRunning = false;
 
-  constructor(client: MessagesClient, loader: GroupLoader) {
+  /** `onGiveUp`: groups are not loaded, so that lists other than the inbox may miss changes. */
+  constructor(client: MessagesClient, loader: GroupLoader, onGiveUp: () => void) {
     this.#client = client;
     this.#loader = loader;
+    this.#onGiveUp = onGiveUp;
   }
 
   /** Loads a group whose settings may have changed, whether or not the inbox lists it. */
@@ -64,6 +67,7 @@ export class GroupRefresher {
       // No view shows the inbox, or an earlier version of the API has no such route.
       this.#groups.clear();
       this.#changed.clear();
+      this.#onGiveUp();
       if (inbox.isInUse) {
         void inbox.invalidate();
       } else {

@@ -50,7 +50,7 @@ export class ConversationState {
     this.#client = client;
     const loader = new GroupLoader(client, this);
     this.#loader = loader;
-    this.refresher = new GroupRefresher(client, loader);
+    this.refresher = new GroupRefresher(client, loader, () => this.requests.list.reset());
     this.settings = new GroupSettings(client, this.refresher);
     this.blocks = new Blocks(client, this.refresher);
     this.changes = new MessageChanges(client);

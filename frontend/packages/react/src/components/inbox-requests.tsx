@@ -4,19 +4,20 @@ import { useTexts } from '../hooks/use-texts.ts';
 import { plainNumber } from '../texts/formats.ts';
 import { MessageRequests } from './message-requests.tsx';
 
-/** A section for the message requests, with their number. Hidden while there are none, unless it is open. */
+/** A section for the message requests, with their number. Hidden while there are none, unless it is open or has the focus. */
 export function InboxRequests() {
   const { locale, text } = useTexts();
   const { rows = [], next = null } = useMessageRequests().value ?? {};
   const [isOpen, setOpen] = useState(false);
+  const [isFocused, setFocused] = useState(false);
   // An open section shows the outcome of the last answer.
-  if (rows.length === 0 && !isOpen) {
+  if (rows.length === 0 && next === null && !isOpen && !isFocused) {
     return null;
   }
   const number = plainNumber(locale, rows.length);
   return (
     <details className="cruddur-disclosure cruddur-requests" onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>{text('request.list', { count: next === null ? number : `${number}+` })}</summary>
+      <summary onFocus={() => setFocused(true)} onBlur={() => setFocused(false)}>{text('request.list', { count: next === null ? number : `${number}+` })}</summary>
       {isOpen && <MessageRequests />}
     </details>
   );

@@ -127,6 +127,9 @@ impl Scene {
         let bob = world.user("bob").await;
         let mallory = world.user("mallory").await;
         let carol = world.user("carol").await;
+        for (device, user) in (1..).zip([&alice, &bob, &mallory]) {
+            world.connect(user, device, "ABC=").await;
+        }
         let mut scene =
             Self { world, alice, bob, mallory, carol, messages: vec![], keys: vec![], is_changed: false };
         for (sender, receiver, text) in [

@@ -178,8 +178,13 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
             ];
             Expected::Changed { body: None, keys }
         }
-        Wanted::Requests | Wanted::Blocks | Wanted::Devices => Expected::List { items: vec![], next: None },
-        Wanted::SignedOut => Expected::Changed { body: None, keys: vec![] },
+        Wanted::Requests | Wanted::Blocks => Expected::List { items: vec![], next: None },
+        Wanted::Devices => Expected::List { items: vec![device(scene, caller)], next: None },
+        Wanted::SignedOut => {
+            let device_uuid = device_uuid(scene, caller);
+            let keys = vec![Key::Connection { user_uuid: caller.uuid, device_uuid }];
+            Expected::Changed { body: None, keys }
+        }
         Wanted::Erased => Expected::Accepted,
         Wanted::Events { after, limit } => events(scene, caller, *after, *limit),
         Wanted::Inbox { limit, before } => inbox(scene, caller, *limit, before.as_deref()),
@@ -226,7 +231,8 @@ fn changed(caller: &User, group: Uuid, message: Option<&SentMessage>, wanted: &W
 fn export(scene: &Scene, caller: &User, wanted: &Wanted) -> Expected {
     match wanted {
         Wanted::ExportedUsers => {
-            Expected::Lines { lines: vec![json!({"me": me(caller)})], next: Some("request".to_owned()) }
+            let lines = vec![json!({"me": me(caller)}), json!({"device": device(scene, caller)})];
+            Expected::Lines { lines, next: Some("request".to_owned()) }
         }
         Wanted::ExportedGroups => {
             let Expected::List { mut items, .. } = inbox(scene, caller, 100, None) else { unreachable!() };
@@ -413,4 +419,15 @@ impl Page<'_> {
         let last = self.shown.last().filter(|_| self.more)?;
         Some(format!("<{path}?limit={limit}&cursor={}>; rel=\"next\"", last.cursor()))
     }
+}
+
+/// The device of a user, by their place in the scene.
+fn device_uuid(scene: &Scene, user: &User) -> Uuid {
+    let users = [&scene.alice.user, &scene.bob.user, &scene.mallory.user];
+    let (device, _) = (1..).zip(users).find(|(_, other)| *other == user).unwrap();
+    Uuid::from_u128(device)
+}
+
+fn device(scene: &Scene, user: &User) -> Value {
+    json!({"device_uuid": device_uuid(scene, user), "connected_at": "2026-11-22T09:30:00.000000Z"})
 }

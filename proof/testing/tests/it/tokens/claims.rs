@@ -209,7 +209,7 @@ fn times(pool: &Pool) -> Vec<Case> {
     // In milliseconds, both end and start are in the far future.
     cases.extend(values(pool, "exp", || TokenRefusal::Expired, [json!(0), json!(-1), json!(i64::MIN)]));
     let future = [json!(now * 1_000), json!(i64::MAX)];
-    for claim in ["nbf", "iat"] {
+    for claim in ["nbf", "iat", "auth_time"] {
         cases.extend(values(pool, claim, || TokenRefusal::NotYetValid, future.clone()));
     }
     for (claim, value) in [
