@@ -117,7 +117,7 @@ async fn a_sign_out_ends_earlier_sign_ins_and_where_the_user_is_cached_after_ten
     let earlier = &SignIn { at: 1_000, ..later.clone() };
     let elsewhere = Users::new(Arc::new(stand.database.through(&stand.relay)));
     assert_eq!(elsewhere.uuid_of(earlier).await.unwrap(), stand.user.uuid);
-    assert_eq!(users.sign_out(earlier).await.unwrap(), stand.user.uuid);
+    users.sign_out(earlier).await.unwrap();
 
     let is_signed_out = |error: &Error| matches!(error, Error::Unauthenticated(TokenRefusal::SignedOut));
     let handle = "signed-out".parse::<Handle>().unwrap();

@@ -180,11 +180,7 @@ pub(super) fn specified(scene: &Scene, identity: Identity, wanted: &Wanted) -> E
         }
         Wanted::Requests | Wanted::Blocks => Expected::List { items: vec![], next: None },
         Wanted::Devices => Expected::List { items: vec![device(scene, caller)], next: None },
-        Wanted::SignedOut => {
-            let device_uuid = device_uuid(scene, caller);
-            let keys = vec![Key::Connection { user_uuid: caller.uuid, device_uuid }];
-            Expected::Changed { body: None, keys }
-        }
+        Wanted::SignedOut => Expected::Changed { body: None, keys: vec![connection(scene, caller)] },
         Wanted::Erased => Expected::Accepted,
         Wanted::Events { after, limit } => events(scene, caller, *after, *limit),
         Wanted::Inbox { limit, before } => inbox(scene, caller, *limit, before.as_deref()),
@@ -426,6 +422,10 @@ fn device_uuid(scene: &Scene, user: &User) -> Uuid {
     let users = [&scene.alice.user, &scene.bob.user, &scene.mallory.user];
     let (device, _) = (1..).zip(users).find(|(_, other)| *other == user).unwrap();
     Uuid::from_u128(device)
+}
+
+fn connection(scene: &Scene, user: &User) -> Key {
+    Key::Connection { user_uuid: user.uuid, device_uuid: device_uuid(scene, user) }
 }
 
 fn device(scene: &Scene, user: &User) -> Value {
