@@ -4,7 +4,7 @@ import { useTexts } from '../hooks/use-texts.ts';
 import { plainNumber } from '../texts/formats.ts';
 import { MessageRequests } from './message-requests.tsx';
 
-/** A section for the message requests, with their number. Hidden while there are none, unless it is open or has the focus. */
+/** A section for the message requests, with their number. An empty section is hidden, unless it is open or focused. */
 export function InboxRequests() {
   const { locale, text } = useTexts();
   const { rows = [], next = null } = useMessageRequests().value ?? {};
