@@ -10,8 +10,7 @@ import {
   recipientOf,
   typedHandle,
 } from '@cruddur/client';
-import { useEffect, useRef, useState } from 'react';
-import { Virtualizer } from 'virtua';
+import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useComponents, useMessages, useBaseTexts } from '../context.ts';
 import { useInbox, useOutbox, useUser } from '../hooks/data.ts';
 import { useInView } from '../hooks/use-in-view.ts';
@@ -37,31 +36,24 @@ export function Inbox() {
     ({ person }) => person === null || !groups.some((group) => group.user_uuid === person.uuid),
   );
   const rows: Row[] = [...beginnings, ...groups.map((group) => ({ key: group.uuid, group }))];
+  const virtualizer = useVirtualizer(box, rows.length > MAX_PLAIN);
   const next = value?.next ?? null;
   const end = useInView(box, next !== null && moreError === null, () => void loadMore(), next);
 
   return (
     <div className="cruddur cruddur-inbox">
       <nav ref={box} className="cruddur-group-list" aria-label={texts.text('inbox.label')}>
-        <Virtualizer scrollRef={box} data={rows} as="ul" item={ListItem}>
-          {(row: Row) =>
-            'group' in row ? (
-              <GroupItem
-                key={row.key}
-                group={row.group}
-                now={now}
-                unsent={entries.some((entry) => entry.group === row.group.uuid && isStuck(entry))}
-              />
-            ) : (
-              <NewGroupItem
-                key={row.key}
-                handle={row.handle}
-                person={row.person}
-                unsent={entries.some((entry) => conversationOf(entry) === row.key && isStuck(entry))}
-              />
-            )
-          }
-        </Virtualizer>
+        {virtualizer === null ? (
+          <ul>
+            {rows.map((row) => (
+              <li key={row.key}>{item(row)}</li>
+            ))}
+          </ul>
+        ) : (
+          <virtualizer.Virtualizer scrollRef={box} data={rows} as="ul" item={ListItem} itemSize={virtualizer.itemSize}>
+            {item}
+          </virtualizer.Virtualizer>
+        )}
         {value === undefined && error === null && <InboxSkeleton />}
         {value === undefined && error !== null && <p className="cruddur-list-note cruddur-problem">{explain(texts, error)}</p>}
         {value !== undefined && groups.length === 0 && beginnings.length === 0 && (
@@ -79,6 +71,66 @@ export function Inbox() {
       {menus !== null && <menus.GroupMenus box={box} groups={groups} />}
     </div>
   );
+
+  function item(row: Row) {
+    return 'group' in row ? (
+      <GroupItem
+        key={row.key}
+        group={row.group}
+        now={now}
+        unsent={entries.some((entry) => entry.group === row.group.uuid && isStuck(entry))}
+      />
+    ) : (
+      <NewGroupItem
+        key={row.key}
+        handle={row.handle}
+        person={row.person}
+        unsent={entries.some((entry) => conversationOf(entry) === row.key && isStuck(entry))}
+      />
+    );
+  }
+}
+
+/** The most rows of a list that is not virtualized. */
+const MAX_PLAIN = 50;
+
+interface LoadedVirtualizer {
+  Virtualizer: typeof import('./virtualizer.ts').Virtualizer;
+  /** The height of a row in pixels; 0 without a layout. */
+  itemSize: number;
+}
+
+/** The virtualized list, whose code is loaded when a list is long; null until then. The focus stays on its row. */
+function useVirtualizer(box: RefObject<HTMLElement | null>, isLong: boolean): LoadedVirtualizer | null {
+  const [loaded, setLoaded] = useState<LoadedVirtualizer | null>(null);
+  const focused = useRef<string | undefined>(undefined);
+
+  useEffect(() => {
+    if (!isLong) {
+      return undefined;
+    }
+    let isCurrent = true;
+    import('./virtualizer.ts').then(
+      ({ Virtualizer }) => {
+        if (isCurrent) {
+          focused.current = document.activeElement?.closest<HTMLElement>('[data-group]')?.dataset['group'];
+          setLoaded({ Virtualizer, itemSize: box.current?.querySelector('li')?.offsetHeight ?? 0 });
+        }
+      },
+      // Offline, or the page was replaced by a newer version.
+      () => undefined,
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [box, isLong]);
+
+  useLayoutEffect(() => {
+    if (loaded !== null && focused.current !== undefined) {
+      box.current?.querySelector<HTMLElement>(`[data-group="${focused.current}"] a`)?.focus();
+    }
+  }, [box, loaded]);
+  return loaded;
 }
 
 const loadMenus = () => import('./group-menus.tsx');

@@ -12,7 +12,7 @@ import {
   useRef,
   useState,
 } from 'react';
-import { Virtualizer, type VirtualizerHandle } from 'virtua';
+import { Virtualizer, type VirtualizerHandle } from './virtualizer.ts';
 import { useComponents } from '../context.ts';
 import { useInView } from '../hooks/use-in-view.ts';
 import { useMenuGestures } from '../hooks/use-menu-gestures.ts';
