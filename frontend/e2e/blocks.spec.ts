@@ -64,11 +64,7 @@ test('a person is found by the beginning of the display name, with the keyboard'
   await search(page).fill('lore wi');
   const option = page.getByRole('option', { name: 'Lore Winters' });
   await expect(option).toBeVisible();
-  await search(page).press('ArrowDown');
   await expect(option).toHaveAttribute('aria-selected', 'true');
-  await search(page).press('Escape');
-  await expect(option).toHaveCount(0);
-  await search(page).press('ArrowDown');
   await search(page).press('Enter');
   await expect(page).toHaveURL(/\/messages\//);
   await expect(composer(page)).toBeFocused();

@@ -21,7 +21,7 @@ beforeEach(() => {
 type App = ReturnType<typeof renderApp>;
 const row = async () => within(await list()).queryByRole('link', { name: /Scarlett Ho/ });
 const notice = () => screen.findByRole('group', { name: 'Blocked' });
-const search = () => screen.findByRole('combobox', { name: 'Start a conversation by name or handle' });
+const search = () => screen.findByRole('combobox', { name: 'Search conversations and people' });
 const requests = () => stack.changes.map(({ request }) => request).filter((request) => request.includes('/blocks/'));
 
 async function block({ user }: App) {
@@ -144,23 +144,40 @@ test('the settings say that nobody is blocked', async () => {
 });
 
 describe('the search', () => {
-  test('suggests people by the beginning of a name, and the keyboard chooses one', async () => {
+  test('finds conversations at once and people below them, and the keyboard opens one', async () => {
     stack.users.push({ uuid: uuid(300), handle: 'winters', display_name: 'Lorena Park' });
     const { user, path } = renderApp('/messages');
-    await user.type(await search(), 'lo');
-    const options = await screen.findAllByRole('option');
-    expect(options.map(({ textContent }) => textContent)).toEqual([expect.stringContaining('Lore Winters'), expect.stringContaining('Lorena Park')]);
+    await within(await list()).findByRole('link', { name: /Lore Winters/ });
     const box = await search();
-    await waitFor(() => expect(box.getAttribute('aria-expanded')).toBe('true'));
-    await user.keyboard('{ArrowDown}{ArrowDown}');
-    expect(box.getAttribute('aria-activedescendant')).toBe(options[1]?.id);
-    await user.keyboard('{Escape}');
-    expect(screen.queryByRole('option')).toBeNull();
-    expect(box).toHaveProperty('value', 'lo');
-    await user.keyboard('{ArrowUp}{Enter}');
+    await user.type(box, 'w');
+    const found = await screen.findByRole('option', { name: /Lore Winters/ });
+    expect(found.closest('[role="group"]')?.getAttribute('aria-label')).toBe('Conversations');
+    expect(stack.searches).toEqual([]);
+    await user.type(box, 'in');
+    const person = await screen.findByRole('option', { name: /Lorena Park/ });
+    expect(screen.getAllByRole('option')).toEqual([found, person]);
+    expect(screen.getByText(/^2 results\./)).toBeTruthy();
+    expect(box.getAttribute('aria-activedescendant')).toBe(found.id);
+    await user.keyboard('{ArrowDown}');
+    expect(box.getAttribute('aria-activedescendant')).toBe(person.id);
+    await user.keyboard('{Enter}');
     expect(path()).toBe('/messages/new/winters');
     await user.type(await field('Lorena Park'), 'Hello{Enter}');
     await waitFor(() => expect(stack.posts[0]?.body).toEqual({ message: 'Hello', user_uuid: uuid(300) }));
+  });
+
+  test('Escape clears the field, then returns the focus', async () => {
+    const { user } = renderApp(`/messages/${group}`);
+    const composer = await field();
+    expect(document.activeElement).toBe(composer);
+    const box = await search();
+    box.focus();
+    await user.type(box, 'scar', { skipClick: true });
+    await screen.findByRole('option', { name: /Scarlett Ho/ });
+    await user.keyboard('{Escape}');
+    expect([box, screen.queryByRole('option')]).toEqual([expect.objectContaining({ value: '' }), null]);
+    await user.keyboard('{Escape}');
+    expect(document.activeElement).toBe(composer);
   });
 
   test('searches once per pause, from two characters on, and a failure leaves the handle', async () => {
@@ -170,8 +187,7 @@ describe('the search', () => {
     expect(stack.searches).toEqual([]);
     stack.failure = { status: 503, body: ['unavailable'] };
     await user.paste('ore');
-    expect(await screen.findByRole('link', { name: /Write to Lore Winters/ })).toBeTruthy();
-    expect(stack.searches).toEqual(['lore']);
-    expect(screen.queryByRole('option')).toBeNull();
+    await waitFor(() => expect(stack.searches).toEqual(['lore']));
+    expect(screen.getAllByRole('option', { name: /Lore Winters/ })).toHaveLength(1);
   });
 });

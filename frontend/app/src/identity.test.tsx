@@ -7,7 +7,7 @@ import { FakeStack, server, uuid } from './testing/fake-stack.ts';
 import { field, list, shownTexts, wholeText } from './testing/page.ts';
 import { renderApp } from './testing/render-app.tsx';
 
-const SEARCH = 'Start a conversation by name or handle';
+const SEARCH = 'Search conversations and people';
 
 let stack: FakeStack;
 
@@ -65,7 +65,7 @@ describe.each([
     expect(await screen.findByText('That is you.')).toBeTruthy();
     await user.clear(search);
     await user.type(search, 'scarlett');
-    await user.click(await screen.findByRole('link', { name: /Write to Scarlett Ho/ }));
+    await user.click(await screen.findByRole('option', { name: /Scarlett Ho/ }));
     await waitFor(() => expect(path()).toBe(`/messages/${group}`));
   });
 });
@@ -128,7 +128,7 @@ describe('a handle that changed hands', () => {
     const { user, path } = renderApp('/messages');
     await within(await list()).findByRole('link', { name: /Robert Old/ });
     await user.type(screen.getByRole('combobox', { name: SEARCH }), 'bob');
-    await user.click(await screen.findByRole('link', { name: /Write to Bobby New/ }));
+    await user.click(await screen.findByRole('option', { name: /Bobby New/ }));
     expect(path()).toBe('/messages/new/bob');
     await user.type(await field('Bobby New'), 'for Bobby{Enter}');
     await waitFor(() => expect(stack.posts[0]?.body).toEqual({ message: 'for Bobby', user_uuid: BOBBY.uuid }));

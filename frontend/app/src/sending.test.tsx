@@ -143,8 +143,8 @@ describe('sending', () => {
 describe('a new conversation', () => {
   test('is found by handle, is first in the inbox, and becomes a group with the first message', async () => {
     const { user, path } = renderApp('/messages');
-    await user.type(await screen.findByRole('combobox', { name: 'Start a conversation by name or handle' }), '@LORE');
-    await user.click(await screen.findByRole('link', { name: /Write to Lore Winters/ }));
+    await user.type(await screen.findByRole('combobox', { name: 'Search conversations and people' }), '@LORE');
+    await user.click(await screen.findByRole('option', { name: /Lore Winters/ }));
     expect(path()).toBe('/messages/new/lore');
     const first = within(await list()).getAllByRole('link')[0];
     expect(first?.textContent).toContain('Lore Winters');
@@ -182,8 +182,8 @@ describe('a new conversation', () => {
   test.each(['.', '..'])('with %j has a working address', async (handle) => {
     stack.users.push({ uuid: uuid(200), handle, display_name: 'Dot' });
     const { user, path } = renderApp('/messages');
-    await user.type(await screen.findByRole('combobox', { name: 'Start a conversation by name or handle' }), `@${handle}`);
-    await user.click(await screen.findByRole('link', { name: /Write to Dot/ }));
+    await user.type(await screen.findByRole('combobox', { name: 'Search conversations and people' }), `@${handle}`);
+    await user.click(await screen.findByRole('option', { name: /Dot/ }));
     expect(path()).toBe(`/messages/new/@${handle}`);
     await user.type(await field('Dot'), 'Hello{Enter}');
     await waitFor(() => expect(stack.posts[0]?.body).toEqual({ message: 'Hello', user_uuid: uuid(200) }));
@@ -191,8 +191,8 @@ describe('a new conversation', () => {
 
   test('is found by a handle with a period after it', async () => {
     const { user } = renderApp('/messages');
-    await user.type(await screen.findByRole('combobox', { name: 'Start a conversation by name or handle' }), '@lore.');
-    expect(await screen.findByRole('link', { name: /Write to Lore Winters/ })).toBeTruthy();
+    await user.type(await screen.findByRole('combobox', { name: 'Search conversations and people' }), '@lore.');
+    expect(await screen.findByRole('option', { name: /Lore Winters/ })).toBeTruthy();
   });
 
   test('with the member of a group redirects to the group', async () => {
@@ -223,13 +223,13 @@ describe('a new conversation', () => {
   test('with oneself is not possible', async () => {
     const { user } = renderApp('/messages/new/Sunyoung');
     expect(await screen.findByRole('heading', { name: 'That is you' })).toBeTruthy();
-    await user.type(screen.getByRole('combobox', { name: 'Start a conversation by name or handle' }), 'sunyoung');
+    await user.type(screen.getByRole('combobox', { name: 'Search conversations and people' }), 'sunyoung');
     expect(await screen.findByText('That is you.')).toBeTruthy();
   });
 
   test('is not started by the search for an unknown handle', async () => {
     const { user, path } = renderApp('/messages');
-    await user.type(await screen.findByRole('combobox', { name: 'Start a conversation by name or handle' }), 'nobody');
+    await user.type(await screen.findByRole('combobox', { name: 'Search conversations and people' }), 'nobody');
     expect(await screen.findByText(wholeText('There is no user @nobody.'))).toBeTruthy();
     await user.keyboard('{Enter}');
     expect(path()).toBe('/messages');

@@ -145,9 +145,9 @@ test('a draft outlives the page, and the search opens a conversation', async ({ 
   await composer(page).fill('Not yet finished');
   await page.reload();
   await expect(composer(page)).toHaveValue('Not yet finished');
-  const search = page.getByRole('combobox', { name: 'Start a conversation by name or handle' });
+  const search = page.getByRole('combobox', { name: 'Search conversations and people' });
   await search.fill('lore');
-  await page.getByRole('button', { name: 'Write to Lore Winters' }).click();
+  await page.getByRole('option', { name: 'Lore Winters' }).click();
   const right = page.locator('#messages');
   await expect(right.getByRole('heading', { name: 'Lore Winters' })).toBeVisible();
   await expect(left.getByRole('heading', { name: 'Scarlett Ho' })).toBeVisible();

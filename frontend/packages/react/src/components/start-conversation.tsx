@@ -1,12 +1,13 @@
-import { isHandle, type Recipient, typedHandle } from '@cruddur/client';
+import { isHandle, typedHandle } from '@cruddur/client';
 import { useId, useRef, useState } from 'react';
 import { useBaseTexts, useMessages } from '../context.ts';
+import type { Place } from '../place.ts';
 import { Icon } from './icon.tsx';
 import type { StartResultsHandle } from './start-results.tsx';
 
 const loadResults = () => import('./start-results.tsx');
 
-/** The search for a recipient by handle or by the beginning of a name. The code of its results is loaded when it has the focus. */
+/** The search for conversations and people by name or handle. The code of its results is loaded when it has the focus. */
 export function StartConversation() {
   const { onPlace } = useMessages();
   const say = useBaseTexts().text;
@@ -14,13 +15,16 @@ export function StartConversation() {
   const [loaded, setLoaded] = useState<Awaited<ReturnType<typeof loadResults>> | null>(null);
   /** The id of the active option; empty if none is active, null if no options are shown. */
   const [active, setActive] = useState<string | null>(null);
+  const [isFocused, setFocused] = useState(false);
+  /** The element that had the focus before. */
+  const cameFrom = useRef<EventTarget>(null);
   const results = useRef<StartResultsHandle>(null);
   const id = useId();
   const load = () => void loadResults().then(setLoaded, () => undefined);
 
-  function start(handle: string, person?: Recipient) {
+  function open(place: Place) {
     setText('');
-    onPlace({ kind: 'handle', handle, person }, false);
+    onPlace(place, false);
   }
 
   function submit() {
@@ -28,7 +32,7 @@ export function StartConversation() {
     if (results.current !== null) {
       results.current.submit();
     } else if (isHandle(handle)) {
-      start(handle);
+      open({ kind: 'handle', handle });
     }
   }
 
@@ -54,7 +58,7 @@ export function StartConversation() {
           type="text"
           role="combobox"
           aria-autocomplete="list"
-          aria-controls={`${id}-people`}
+          aria-controls={`${id}-options`}
           aria-expanded={active !== null}
           aria-activedescendant={active || undefined}
           aria-describedby={`${id}-found`}
@@ -66,8 +70,12 @@ export function StartConversation() {
           spellCheck={false}
           enterKeyHint="go"
           value={text}
-          onFocus={load}
-          onBlur={() => results.current?.close()}
+          onFocus={(event) => {
+            load();
+            setFocused(true);
+            cameFrom.current = event.relatedTarget;
+          }}
+          onBlur={() => setFocused(false)}
           onChange={(event) => {
             load();
             setText(event.target.value);
@@ -76,7 +84,16 @@ export function StartConversation() {
         />
       </div>
       {loaded !== null && (
-        <loaded.StartResults ref={results} id={id} text={text} onText={setText} onActive={setActive} onStart={start} />
+        <loaded.StartResults
+          ref={results}
+          id={id}
+          text={text}
+          isFocused={isFocused}
+          cameFrom={cameFrom}
+          onText={setText}
+          onActive={setActive}
+          onOpen={open}
+        />
       )}
     </form>
   );

@@ -1,35 +1,39 @@
 import {
+  type MessageGroup,
+  foldHandle,
   isHandle,
   MAX_HANDLE_LENGTH,
+  otherMember,
   plainLine,
-  type Recipient,
   recipientOf,
   sameHandle,
   searchUsers,
   typedHandle,
   type User,
 } from '@cruddur/client';
-import { type KeyboardEvent, type Ref, useEffect, useImperativeHandle, useRef, useState } from 'react';
+import { type KeyboardEvent, type Ref, type RefObject, useEffect, useImperativeHandle, useMemo, useRef, useState } from 'react';
 import { useClient, useComponents } from '../context.ts';
-import { useMe, useUser } from '../hooks/data.ts';
+import { useInbox, useMe, useUser } from '../hooks/data.ts';
 import { useDebounced } from '../hooks/use-debounced.ts';
 import { useTexts } from '../hooks/use-texts.ts';
+import type { Place } from '../place.ts';
 import { explain } from '../texts/explain.ts';
+import { folded, wordMatcher } from '../texts/matching.ts';
 import { Handle, Name } from './labels.tsx';
-import { PlaceLink } from './place-link.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
 
 /** Characters from which people are suggested, and the most that the API accepts. */
 const MIN_PREFIX = 2;
 const MAX_PREFIX = 64;
 
+/** The most conversations that are shown. Another character leaves fewer. */
+const MAX_CONVERSATIONS = 50;
+
 /** What the text field of the search calls. */
 export interface StartResultsHandle {
   onKeyDown: (event: KeyboardEvent<HTMLInputElement>) => void;
-  /** Starts a conversation with the user whose handle was entered. */
+  /** Opens the active option, or a conversation with the user whose handle was entered. */
   submit: () => void;
-  /** Hides the suggestions. */
-  close: () => void;
 }
 
 interface Props {
@@ -37,16 +41,30 @@ interface Props {
   /** The id of the text field, with which the ids of the results begin. */
   id: string;
   text: string;
+  /** Whether the text field has the focus. The options are shown then. */
+  isFocused: boolean;
+  /** The element that had the focus before the text field. */
+  cameFrom: RefObject<EventTarget | null>;
   onText: (text: string) => void;
   /** Called with the id of the active option: empty if none is active, null if no options are shown. */
   onActive: (option: string | null) => void;
-  onStart: (handle: string, person?: Recipient) => void;
+  onOpen: (place: Place) => void;
+}
+
+/** A conversation or a person. */
+interface Option {
+  /** The uuid of the group or of the user. */
+  key: string;
+  name: string;
+  handle: string;
+  place: Place;
 }
 
 const NOBODY: readonly User[] = [];
+const NO_GROUPS: readonly MessageGroup[] = [];
 
-/** The user with the entered handle, and a list of people whose handle or name begins with the text. */
-export function StartResults({ ref, id, text, onText, onActive, onStart }: Props) {
+/** The conversations and people whose handle or name matches the text, and the user with the entered handle. */
+export function StartResults({ ref, id, text, isFocused, cameFrom, onText, onActive, onOpen }: Props) {
   const { me } = useMe();
   const texts = useTexts();
   const { Avatar = DefaultAvatar } = useComponents();
@@ -55,17 +73,26 @@ export function StartResults({ ref, id, text, onText, onActive, onStart }: Props
   const { user, error } = useUserWithoutPeriods(settled);
   const prefix = prefixOf(text, handle);
   const { people, outcome } = usePeople(prefix);
-  const exact = (settled === handle ? user : undefined) ?? people.find((person) => sameHandle(person.handle, handle));
-  const suggested = people.filter(({ uuid }) => uuid !== exact?.uuid);
-  /** The text at which the person closed the suggestions, or made one active. */
-  const [closed, setClosed] = useState<string | null>(null);
-  const [picked, setPicked] = useState<{ text: string; uuid: string } | null>(null);
+  const groups = useGroups(text, handle);
+  const known = settled === handle ? user : undefined;
+  const exact = known ?? people.find((person) => sameHandle(person.handle, handle));
+  /** The text with which an option was made active, and its key. */
+  const [picked, setPicked] = useState<{ text: string; key: string } | null>(null);
 
-  const options = closed === text ? NOBODY : suggested;
-  const current = options.findIndex(({ uuid }) => picked?.text === text && picked.uuid === uuid);
+  const conversations = groups.map(ofGroup);
+  const listed = new Set(groups.map((group) => group.user_uuid));
+  const others = [...(exact ? [exact] : []), ...people.filter(({ uuid }) => uuid !== exact?.uuid)]
+    .filter(({ uuid }) => uuid !== me?.uuid && !listed.has(uuid))
+    .map(ofUser);
+  const options = isFocused ? [...conversations, ...others] : [];
+  const isPending = text.trim().startsWith('@') && isHandle(handle) && known === undefined && error === null;
+  const chosen = options.findIndex(({ key }) => picked?.text === text && picked.key === key);
+  const entered = options.findIndex((option) => sameHandle(option.handle, handle));
+  // While a handle is looked up, Enter is for it, not for a longer one.
+  const current = chosen !== -1 ? chosen : entered !== -1 ? entered : isPending || options.length === 0 ? -1 : 0;
   const option = useRef<HTMLDivElement>(null);
-  const optionId = (index: number) => `${id}-${options[index]?.uuid ?? ''}`;
-  const active = options.length === 0 ? null : current === -1 ? '' : optionId(current);
+  const optionId = ({ key }: Option) => `${id}-${key}`;
+  const active = options.length === 0 ? null : options[current] === undefined ? '' : optionId(options[current]);
 
   useEffect(() => onActive(active), [onActive, active]);
   // The list is gone with this component.
@@ -75,40 +102,37 @@ export function StartResults({ ref, id, text, onText, onActive, onStart }: Props
     option.current?.scrollIntoView?.({ block: 'nearest' });
   }, [active]);
 
-  const start = (person: User) => onStart(person.handle, recipientOf(person));
-
   function submit() {
-    const known = settled === handle && user !== undefined ? user : exact;
-    if (isHandle(handle) && known !== null && known?.uuid !== me?.uuid) {
-      onStart(known?.handle ?? handle, known && recipientOf(known));
+    const selected = options[current];
+    if (selected !== undefined) {
+      onOpen(selected.place);
+    } else if (isHandle(handle) && (exact === undefined ? known !== null : exact.uuid !== me?.uuid)) {
+      onOpen({ kind: 'handle', handle });
     }
   }
 
   function onKeyDown(event: KeyboardEvent<HTMLInputElement>) {
-    const person = options[current];
     // 229: Safari ends a composition before it reports the key that ended it.
     if (event.nativeEvent.isComposing || event.keyCode === 229) {
       return;
     }
-    if ((event.key === 'ArrowDown' || event.key === 'ArrowUp') && suggested.length > 0) {
+    if ((event.key === 'ArrowDown' || event.key === 'ArrowUp') && options.length > 0 && !event.altKey) {
       event.preventDefault();
-      setClosed(null);
       const next = event.key === 'ArrowDown' ? current + 1 : Math.max(current, 0) - 1;
-      setPicked({ text, uuid: suggested.at(next % suggested.length)?.uuid ?? '' });
-    } else if (event.key === 'Enter' && person !== undefined) {
-      event.preventDefault();
-      start(person);
+      setPicked({ text, key: options.at(next % options.length)?.key ?? '' });
     } else if (event.key === 'Escape') {
       event.preventDefault();
-      if (options.length > 0) {
-        setClosed(text);
-      } else {
+      if (text !== '') {
         onText('');
+      } else if (cameFrom.current instanceof HTMLElement && cameFrom.current.isConnected) {
+        cameFrom.current.focus();
+      } else {
+        event.currentTarget.blur();
       }
     }
   }
 
-  useImperativeHandle(ref, () => ({ onKeyDown, submit, close: () => setClosed(text) }));
+  useImperativeHandle(ref, () => ({ onKeyDown, submit }));
 
   return (
     <>
@@ -116,38 +140,59 @@ export function StartResults({ ref, id, text, onText, onActive, onStart }: Props
         {text.trim() !== '' && found()}
       </div>
       {options.length > 0 && (
-        <div id={`${id}-people`} className="cruddur-start-people" role="listbox" aria-label={texts.text('start.people')}>
-          {options.map((person, index) => (
-            // The keys are those of the text field, which keeps the focus.
-            // oxlint-disable-next-line jsx-a11y/click-events-have-key-events
-            <div
-              key={person.uuid}
-              ref={index === current ? option : null}
-              id={optionId(index)}
-              className="cruddur-start-person"
-              role="option"
-              tabIndex={-1}
-              aria-selected={index === current}
-              onPointerDown={(event) => event.preventDefault()}
-              onClick={() => start(person)}
-            >
-              <Avatar name={person.display_name} handle={person.handle} small />
-              <span className="cruddur-who">
-                <Name className="cruddur-name" name={person.display_name} handle={person.handle} /> <Handle handle={person.handle} />
-              </span>
-            </div>
-          ))}
+        <div
+          id={`${id}-options`}
+          className="cruddur-start-options"
+          role="listbox"
+          aria-label={texts.text('start.results')}
+          // The text field keeps the focus.
+          onPointerDown={(event) => event.preventDefault()}
+        >
+          {conversations.length > 0 && section('inbox.label', conversations)}
+          {others.length > 0 && section('start.people', others)}
         </div>
       )}
     </>
   );
 
+  function section(title: 'inbox.label' | 'start.people', shown: readonly Option[]) {
+    return (
+      <div role="group" aria-label={texts.text(title)}>
+        <p className="cruddur-start-title" aria-hidden="true">
+          {texts.text(title)}
+        </p>
+        {shown.map((each) => {
+          const isActive = each.key === options[current]?.key;
+          return (
+            // The keys are those of the text field.
+            // oxlint-disable-next-line jsx-a11y/click-events-have-key-events
+            <div
+              key={each.key}
+              ref={isActive ? option : null}
+              id={optionId(each)}
+              className="cruddur-start-option"
+              role="option"
+              tabIndex={-1}
+              aria-selected={isActive}
+              onClick={() => onOpen(each.place)}
+            >
+              <Avatar name={each.name} handle={each.handle} small />
+              <span className="cruddur-who">
+                <Name className="cruddur-name" name={each.name} handle={each.handle} /> <Handle handle={each.handle} />
+              </span>
+            </div>
+          );
+        })}
+      </div>
+    );
+  }
+
   function found() {
-    if (exact) {
-      return exact.uuid === me?.uuid ? <p className="cruddur-start-note">{texts.text('start.self')}</p> : link(exact);
+    if (exact && exact.uuid === me?.uuid) {
+      return <p className="cruddur-start-note">{texts.text('start.self')}</p>;
     }
-    if (suggested.length > 0) {
-      return <p className="cruddur-visually-hidden">{texts.text('start.found', { count: suggested.length })}</p>;
+    if (conversations.length + others.length > 0) {
+      return <p className="cruddur-visually-hidden">{texts.text('start.found', { count: conversations.length + others.length })}</p>;
     }
     if (!isHandle(handle)) {
       return outcome !== null || prefix === '' ? (
@@ -166,22 +211,37 @@ export function StartResults({ ref, id, text, onText, onActive, onStart }: Props
       </p>
     );
   }
+}
 
-  function link(person: User) {
-    return (
-      <PlaceLink
-        className="cruddur-start-user"
-        to={{ kind: 'handle', handle: person.handle, person: recipientOf(person) }}
-        onClick={() => onText('')}
-      >
-        <Avatar name={person.display_name} handle={person.handle} small />
-        <span className="cruddur-visually-hidden">{texts.text('start.writeTo')}</span>{' '}
-        <span className="cruddur-who">
-          <Name className="cruddur-name" name={person.display_name} handle={person.handle} /> <Handle handle={person.handle} />
-        </span>
-      </PlaceLink>
-    );
-  }
+function ofGroup(group: MessageGroup): Option {
+  const person = otherMember(group);
+  return { key: group.uuid, name: person.name, handle: person.handle, place: { kind: 'group', uuid: group.uuid, person } };
+}
+
+function ofUser(user: User): Option {
+  const { uuid, handle, display_name: name } = user;
+  return { key: uuid, name, handle, place: { kind: 'handle', handle, person: recipientOf(user) } };
+}
+
+/** The folded names of the inbox's rows. */
+const foldedNames = new WeakMap<MessageGroup, string>();
+
+function foldedNameOf(group: MessageGroup): string {
+  const name = foldedNames.get(group) ?? folded(plainLine(group.display_name));
+  foldedNames.set(group, name);
+  return name;
+}
+
+/** The loaded conversations whose name has words that begin with those of the text, or whose handle begins with it. */
+function useGroups(text: string, handle: string): readonly MessageGroup[] {
+  const rows = useInbox().value?.rows ?? NO_GROUPS;
+  const line = plainLine(text);
+  return useMemo(() => {
+    const isInName = wordMatcher(line.startsWith('@') ? '' : line);
+    const start = foldHandle(handle);
+    const isFound = (row: MessageGroup) => (start !== '' && foldHandle(row.handle).startsWith(start)) || isInName(foldedNameOf(row));
+    return line === '' ? NO_GROUPS : rows.filter(isFound).slice(0, MAX_CONVERSATIONS);
+  }, [rows, line, handle]);
 }
 
 /** The user with this handle, or with the handle without final periods: a period may end a sentence. */

@@ -22,18 +22,18 @@ export const ar: Catalog = {
   loading: 'جارٍ التحميل…',
   tryAgain: 'إعادة المحاولة',
 
-  'start.label': 'بدء محادثة',
-  'start.field': 'بدء محادثة بالاسم أو باسم المستخدم',
-  'start.placeholder': 'الاسم أو اسم المستخدم',
+  'start.label': 'البحث',
+  'start.field': 'البحث في المحادثات والأشخاص',
+  'start.placeholder': 'البحث بالاسم أو اسم المستخدم',
   'start.rule':
     'يتكوّن اسم المستخدم من {max, plural, zero {# حرف} one {حرف واحد} two {حرفين} few {# أحرف} many {# حرفًا} other {# حرف}} على الأكثر: حروف إنجليزية وأرقام و . _ - فقط.',
   'start.looking': 'جارٍ البحث عن {handle}…',
   'start.none': 'لا يوجد مستخدم باسم {handle}.',
   'start.self': 'هذا أنت.',
-  'start.writeTo': 'اكتب إلى',
   'start.people': 'أشخاص',
+  'start.results': 'النتائج',
   'start.found':
-    '{count, plural, zero {لم يُعثَر على أحد.} one {عُثر على شخص واحد.} two {عُثر على شخصين.} few {عُثر على # أشخاص.} many {عُثر على # شخصًا.} other {عُثر على # شخص.}} تختار مفاتيح الأسهم واحدًا منهم.',
+    '{count, plural, zero {لا نتائج.} one {نتيجة واحدة.} two {نتيجتان.} few {# نتائج.} many {# نتيجة.} other {# نتيجة.}} تختار مفاتيح الأسهم واحدة منها، ويفتحها Enter.',
   'start.nobody': 'لا يوجد مستخدم يبدأ اسمه أو اسم المستخدم الخاص به بهذا.',
 
   'conversation.label': 'محادثة',

@@ -19,9 +19,9 @@ export const en = {
   loading: 'Loading…',
   tryAgain: 'Try again',
 
-  'start.label': 'Start a conversation',
-  'start.field': 'Start a conversation by name or handle',
-  'start.placeholder': 'Name or handle',
+  'start.label': 'Search',
+  'start.field': 'Search conversations and people',
+  'start.placeholder': 'Search by name or handle',
 
   'time.now': 'now',
   'time.minutes': '{count, number} min',

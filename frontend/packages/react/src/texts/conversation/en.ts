@@ -9,9 +9,9 @@ export const en = {
   'start.looking': 'Looking for {handle}…',
   'start.none': 'There is no user {handle}.',
   'start.self': 'That is you.',
-  'start.writeTo': 'Write to',
   'start.people': 'People',
-  'start.found': '{count, plural, one {# person found.} other {# people found.}} The arrow keys select one.',
+  'start.results': 'Results',
+  'start.found': '{count, plural, one {# result.} other {# results.}} The arrow keys select one, Enter opens it.',
   'start.nobody': 'There is no user whose handle or name begins with this.',
 
   'conversation.label': 'Conversation',
