@@ -244,9 +244,26 @@ describe('drafts', () => {
     await first.user.click(within(await list()).getByRole('link', { name: /Lore Winters/ }));
     expect(await field('Lore Winters')).toHaveProperty('value', '');
     expect(first.path()).toBe(`/messages/${other}`);
+    const row = within(await list()).getByRole('link', { name: /Scarlett Ho/ });
+    expect(row.textContent).toContain('Draft: half a');
+    typeElsewhere('');
+    expect(row.textContent).not.toContain('Draft');
+    typeElsewhere('half a');
+    expect(row.textContent).toContain('Draft: half a');
+    await first.user.click(row);
+    expect(row.textContent).not.toContain('Draft');
     first.unmount();
     renderApp(`/messages/${group}`);
     expect(await field()).toHaveProperty('value', 'half a');
+  });
+
+  test('to people without a conversation are in the inbox', async () => {
+    const { user } = renderApp('/messages/new/lore');
+    await user.type(await field('Lore Winters'), 'a draft');
+    await user.click(within(await list()).getByRole('link', { name: /Scarlett Ho/ }));
+    await field();
+    await user.click(within(await list()).getByRole('link', { name: /Lore Winters.*Draft: a draft/ }));
+    expect(await field('Lore Winters')).toHaveProperty('value', 'a draft');
   });
 
   test('are shared by two windows', async () => {

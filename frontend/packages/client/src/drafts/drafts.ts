@@ -5,6 +5,8 @@ import { type Recipient, parseRecipient } from '../users/recipient.ts';
 const DAYS_STORED = 30;
 /** The longest stored draft, in UTF-16 units: many times a message, and a small part of the browser's quota. */
 export const MAX_STORED = 20_000;
+/** The length of the beginning of a draft in UTF-16 units. */
+const MAX_PREVIEW = 200;
 /** Milliseconds from the last edit until a draft is stored. */
 const STORE_DELAY = 300;
 
@@ -36,6 +38,8 @@ export class Drafts {
   readonly #prefix: string;
   readonly #open = new Map<string, OpenDraft>();
   readonly #listeners = new Set<() => void>();
+  #unsubscribe: (() => void) | null = null;
+  #version = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #held = false;
   #isClosed = false;
@@ -51,15 +55,44 @@ export class Drafts {
     }
   }
 
-  /** Calls `listener` when another tab's text changes a draft. */
+  /** Calls `listener` when another tab changes a draft, or when a draft is moved. */
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.#unsubscribe ??= this.#store.subscribe((key) => {
+      if (key === null || key.startsWith(this.#prefix)) {
+        this.refresh();
+        this.#changed();
+      }
+    });
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) {
+        this.#unsubscribe?.();
+        this.#unsubscribe = null;
+      }
+    };
   };
+
+  /** A number that increases with each call of the listeners. */
+  readonly version = (): number => this.#version;
 
   /** The draft of a conversation, which `conversationKey` names; empty if there is none. */
   read(conversation: string): string {
     return this.#openDraft(conversation).text;
+  }
+
+  /** The beginning of a draft, for a list; empty if there is none. */
+  preview(conversation: string): string {
+    return this.#known(conversation)?.text.slice(0, MAX_PREVIEW).trim() ?? '';
+  }
+
+  /** The people without a group to whom there are drafts. */
+  begun(): Recipient[] {
+    const stored = this.#store.keys(this.#prefix).map((key) => key.slice(this.#prefix.length));
+    return [...new Set([...this.#open.keys(), ...stored])].flatMap((conversation) => {
+      const to = conversation.startsWith('user:') && this.preview(conversation) !== '' && this.#known(conversation)?.to;
+      return to ? [to] : [];
+    });
   }
 
   /** Changes a draft. It is stored after a delay or by `flush`; an empty one at once. */
@@ -175,11 +208,17 @@ export class Drafts {
     }
   }
 
+  /** A draft as this tab last saw it, or as it is stored. */
+  #known(conversation: string) {
+    return this.#open.get(conversation) ?? this.#stored(conversation);
+  }
+
   #stored(conversation: string): StoredDraft | null {
     return parse(this.#store.get(this.#prefix + conversation));
   }
 
   #changed(): void {
+    this.#version += 1;
     for (const listener of this.#listeners) {
       listener();
     }

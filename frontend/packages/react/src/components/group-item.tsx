@@ -4,6 +4,7 @@ import { useBaseTexts, useComponents } from '../context.ts';
 import { plainNumber } from '../texts/formats.ts';
 import { MoreIcon } from './icon.tsx';
 import { Handle, Name } from './labels.tsx';
+import { DraftPreview } from './draft-preview.tsx';
 import { Ago } from './moment.tsx';
 import { MutedMark } from './muted-mark.tsx';
 import { PlaceLink } from './place-link.tsx';
@@ -13,12 +14,14 @@ import { Avatar as DefaultAvatar } from './avatar.tsx';
 export interface GroupItemProps {
   group: MessageGroup;
   now: number;
+  /** The beginning of the draft; empty if there is none, or while the conversation is open. */
+  draft?: string;
   /** Whether a message of the group failed or waits for its author. */
   unsent: boolean;
 }
 
 /** A conversation in the inbox. */
-export const GroupItem = memo(function GroupItem({ group, now, unsent }: GroupItemProps) {
+export const GroupItem = memo(function GroupItem({ group, now, draft = '', unsent }: GroupItemProps) {
   const { Avatar = DefaultAvatar } = useComponents();
   const { text } = useBaseTexts();
   const { unread_count: unread = 0, message, deleted_at, muted_until } = group;
@@ -41,8 +44,10 @@ export const GroupItem = memo(function GroupItem({ group, now, unsent }: GroupIt
         </span>
         <span className="cruddur-group-preview">
           {unsent && <span className="cruddur-badge">{text('inbox.notSent')}</span>}{' '}
-          {group.from_me === true && !isCleared && <span>{text('inbox.you')}</span>}{' '}
-          {isCleared || deleted_at !== undefined ? (
+          {draft === '' && group.from_me === true && !isCleared && <span>{text('inbox.you')}</span>}{' '}
+          {draft !== '' ? (
+            <DraftPreview text={draft} />
+          ) : isCleared || deleted_at !== undefined ? (
             <em className="cruddur-group-text">{text(isCleared ? 'inbox.cleared' : 'inbox.deleted')}</em>
           ) : (
             <span className="cruddur-group-text" dir="auto">

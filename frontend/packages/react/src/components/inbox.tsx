@@ -10,11 +10,12 @@ import {
   recipientOf,
   typedHandle,
 } from '@cruddur/client';
-import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from 'react';
-import { useComponents, useMessages, useBaseTexts } from '../context.ts';
+import { type RefObject, useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { useClient, useComponents, useMessages, useBaseTexts } from '../context.ts';
 import { useInbox, useOutbox, useUser } from '../hooks/data.ts';
 import { useInView } from '../hooks/use-in-view.ts';
 import { useNow } from '../hooks/use-now.ts';
+import { isSamePlace } from '../place.ts';
 import { explain } from '../texts/explain.ts';
 import { ListItem } from './list-item.tsx';
 import { GroupItem as DefaultGroupItem } from './group-item.tsx';
@@ -24,6 +25,10 @@ import { NewGroupItem as DefaultNewGroupItem } from './new-group-item.tsx';
 export function Inbox() {
   const { value, error, isLoadingMore, moreError, loadMore } = useInbox();
   const entries = useOutbox();
+  const { drafts } = useClient();
+  const { place } = useMessages();
+  // The keys in this tab change the draft of the open conversation only, which is not shown.
+  useSyncExternalStore(drafts.subscribe, drafts.version);
   const now = useNow();
   const texts = useBaseTexts();
   const { GroupItem = DefaultGroupItem, NewGroupItem = DefaultNewGroupItem } = useComponents();
@@ -32,7 +37,7 @@ export function Inbox() {
   const menus = useMenus(value !== undefined);
 
   const groups = value?.rows ?? [];
-  const beginnings = beginningsOf(opened, entries).filter(
+  const beginnings = beginningsOf(opened, entries, drafts.begun()).filter(
     ({ person }) => person === null || !groups.some((group) => group.user_uuid === person.uuid),
   );
   const rows: Row[] = [...beginnings, ...groups.map((group) => ({ key: group.uuid, group }))];
@@ -78,6 +83,7 @@ export function Inbox() {
         key={row.key}
         group={row.group}
         now={now}
+        draft={isSamePlace(place, { kind: 'group', uuid: row.key }) ? '' : drafts.preview(`group:${row.key}`)}
         unsent={entries.some((entry) => entry.group === row.group.uuid && isStuck(entry))}
       />
     ) : (
@@ -85,6 +91,7 @@ export function Inbox() {
         key={row.key}
         handle={row.handle}
         person={row.person}
+        draft={row.key === opened?.key ? '' : drafts.preview(row.key)}
         unsent={entries.some((entry) => conversationOf(entry) === row.key && isStuck(entry))}
       />
     );
@@ -173,14 +180,15 @@ function useOpenBeginning(): Beginning | null {
   return { key: conversationKey(target), handle, person };
 }
 
-/** Conversations without a group: the open one and those of unsent messages. */
-function beginningsOf(opened: Beginning | null, entries: readonly Entry[]): Beginning[] {
+/** Conversations without a group: the open one and those of unsent messages and drafts. */
+function beginningsOf(opened: Beginning | null, entries: readonly Entry[], drafted: readonly Recipient[]): Beginning[] {
   const begun = entries.flatMap(({ group, target }): Beginning[] =>
     group !== null || target.kind === 'group'
       ? []
       : [{ key: conversationKey(target), handle: target.handle, person: target.kind === 'user' ? target : null }],
   );
-  const all = opened === null ? begun : [opened, ...begun];
+  const written = drafted.map((person) => ({ key: conversationKey({ kind: 'user', ...person }), handle: person.handle, person }));
+  const all = [...(opened === null ? [] : [opened]), ...begun, ...written];
   return [...new Map(all.map((beginning) => [beginning.key, beginning])).values()];
 }
 

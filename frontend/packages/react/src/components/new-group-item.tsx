@@ -1,5 +1,6 @@
 import type { Recipient } from '@cruddur/client';
 import { useComponents, useBaseTexts } from '../context.ts';
+import { DraftPreview } from './draft-preview.tsx';
 import { Handle, Name } from './labels.tsx';
 import { PlaceLink } from './place-link.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
@@ -9,11 +10,13 @@ export interface NewGroupItemProps {
   handle: string;
   /** Null until the handle is resolved. */
   person: Recipient | null;
+  /** The beginning of the draft; empty if there is none, or while the conversation is open. */
+  draft?: string;
   unsent: boolean;
 }
 
-/** The list item of a conversation whose first message is not stored yet. */
-export function NewGroupItem({ handle, person, unsent }: NewGroupItemProps) {
+/** The list item of a conversation that has no stored message yet. */
+export function NewGroupItem({ handle, person, draft = '', unsent }: NewGroupItemProps) {
   const { Avatar = DefaultAvatar } = useComponents();
   const { text } = useBaseTexts();
   return (
@@ -24,7 +27,8 @@ export function NewGroupItem({ handle, person, unsent }: NewGroupItemProps) {
         <Handle handle={person?.handle ?? handle} />
       </span>
       <span className="cruddur-group-preview">
-        {unsent ? <span className="cruddur-badge">{text('inbox.notSent')}</span> : <em>{text('inbox.new')}</em>}
+        {unsent && <span className="cruddur-badge">{text('inbox.notSent')}</span>}{' '}
+        {draft === '' ? !unsent && <em>{text('inbox.new')}</em> : <DraftPreview text={draft} />}
       </span>
     </PlaceLink>
   );

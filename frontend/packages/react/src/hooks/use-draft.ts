@@ -15,7 +15,7 @@ interface Draft {
  * `earlier` lists former names of the conversation; their drafts are moved here.
  */
 export function useDraft(conversation: string, earlier: readonly string[], to?: Recipient): Draft {
-  const { drafts, store } = useClient();
+  const { drafts } = useClient();
   const [text, setText] = useState(() => {
     moveEarlier();
     return drafts.read(conversation);
@@ -36,7 +36,6 @@ export function useDraft(conversation: string, earlier: readonly string[], to?: 
     };
     const onVisibility = () => (document.visibilityState === 'hidden' ? flush() : refresh());
     const unsubscribe = drafts.subscribe(show);
-    const unsubscribeFromStore = store.subscribe(refresh);
     moveEarlier();
     show();
     const listening = new AbortController();
@@ -47,13 +46,12 @@ export function useDraft(conversation: string, earlier: readonly string[], to?: 
     document.addEventListener('visibilitychange', onVisibility, { signal });
     return () => {
       unsubscribe();
-      unsubscribeFromStore();
       listening.abort();
       flush();
     };
     // `moveEarlier` is a new function on each render, and depends only on the values listed.
     // oxlint-disable-next-line react/exhaustive-deps
-  }, [drafts, store, conversation, earlier.join(' ')]);
+  }, [drafts, conversation, earlier.join(' ')]);
 
   return {
     text,

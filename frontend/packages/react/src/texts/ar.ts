@@ -8,6 +8,7 @@ export const ar: Catalog = {
   'inbox.new': 'محادثة جديدة',
   'inbox.notSent': 'لم تُرسَل',
   'inbox.you': 'أنت:',
+  'inbox.draft': 'مسودّة:',
   'inbox.deleted': 'رسالة محذوفة',
   'inbox.cleared': 'لا توجد رسائل',
   'inbox.muted': 'مكتومة',

@@ -10,6 +10,7 @@ export const en = {
   'inbox.new': 'New conversation',
   'inbox.notSent': 'Not sent',
   'inbox.you': 'You:',
+  'inbox.draft': 'Draft:',
   'inbox.deleted': 'Message deleted',
   'inbox.cleared': 'No messages',
   'inbox.muted': 'Muted',
