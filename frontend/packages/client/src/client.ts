@@ -146,7 +146,7 @@ export class MessagesClient {
   thread(group: string): PagedList<Message> {
     return kept(this.#threads, group, () => {
       return new PagedList<Message>(this.connectivity, {
-        load: (cursor) => this.api.listMessages(group, cursor),
+        load: (cursor, limit) => this.api.listMessages(group, cursor, limit),
         merge: (known, fresh) => thread.mergeMessages(known, fresh.filter((message) => !this.isCleared(group, message))),
         reachesKnown: thread.reachesKnown,
         keepsRowsAcrossGap: false,

@@ -4,6 +4,7 @@ import type { BubbleItemProps } from './components/bubble.tsx';
 import type { ComposerProps } from './components/composer.tsx';
 import type { ConversationHeadProps } from './components/conversation-head.tsx';
 import type { ConversationProblemProps } from './components/conversation-problem.tsx';
+import type { ConversationSearchProps } from './components/conversation-search.tsx';
 import type { GroupItemProps } from './components/group-item.tsx';
 import type { MessageListProps } from './components/message-list.tsx';
 import type { NewGroupItemProps } from './components/new-group-item.tsx';
@@ -15,6 +16,7 @@ export interface Components {
   Composer?: ComponentType<ComposerProps>;
   ConversationHead?: ComponentType<ConversationHeadProps>;
   ConversationProblem?: ComponentType<ConversationProblemProps>;
+  ConversationSearch?: ComponentType<ConversationSearchProps>;
   GroupItem?: ComponentType<GroupItemProps>;
   MessageList?: ComponentType<MessageListProps>;
   NewGroupItem?: ComponentType<NewGroupItemProps>;

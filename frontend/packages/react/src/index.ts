@@ -7,6 +7,7 @@ export { Composer, type ComposerProps } from './components/composer.tsx';
 export { Conversation, type ConversationProps } from './components/conversation.tsx';
 export { ConversationHead, type ConversationHeadProps } from './components/conversation-head.tsx';
 export { ConversationProblem, type ConversationProblemProps } from './components/conversation-problem.tsx';
+export { ConversationSearch, type ConversationSearchProps } from './components/conversation-search.tsx';
 export { GroupItem, type GroupItemProps } from './components/group-item.tsx';
 export { Inbox } from './components/inbox.tsx';
 export { InboxRequests } from './components/inbox-requests.tsx';

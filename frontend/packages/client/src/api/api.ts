@@ -34,10 +34,10 @@ export class Api {
     return await page(await this.signed(`/api/message_groups?${query('cursor', cursor, LIMIT)}`), isMessageGroup);
   }
 
-  /** A page of a conversation, oldest to newest. The next page has older messages. */
-  async listMessages(group: string, cursor: string | null): Promise<Page<Message>> {
+  /** A page of a conversation, oldest to newest, with up to 100 messages. The next page has older messages. */
+  async listMessages(group: string, cursor: string | null, limit = LIMIT): Promise<Page<Message>> {
     const path = `/api/messages/${encodeURIComponent(group)}`;
-    return await page(await this.signed(`${path}?${query('cursor', cursor, LIMIT)}`), isMessage);
+    return await page(await this.signed(`${path}?${query('cursor', cursor, limit)}`), isMessage);
   }
 
   /** The events after a cursor, oldest first, and the cursor after them. Without a cursor: none, and that of the log's end. */

@@ -21,7 +21,7 @@ export interface ListState<Row> extends ResourceState<Loaded<Row>> {
 }
 
 export interface ListOptions<Row> {
-  load: (cursor: string | null) => Promise<Page<Row>>;
+  load: (cursor: string | null, limit?: number) => Promise<Page<Row>>;
   /** Adds rows to those known. Returns `known` itself if nothing changes. */
   merge: (known: readonly Row[], fresh: readonly Row[]) => readonly Row[];
   /** Whether a page reaches the newest known row, so that no row in between is missing. */
@@ -146,8 +146,8 @@ export class PagedList<Row extends { uuid: string }> {
     void this.#resource.invalidate();
   }
 
-  /** Loads the next page, if there is one and it is not being loaded. The error is in the state. */
-  readonly loadMore = async (): Promise<void> => {
+  /** Loads the next page, of up to `limit` rows, if there is one and it is not being loaded. The error is in the state. */
+  readonly loadMore = async (limit?: number): Promise<void> => {
     const cursor = this.#resource.state().value?.next ?? null;
     if (cursor === null || this.#more.isLoadingMore) {
       return;
@@ -156,7 +156,7 @@ export class PagedList<Row extends { uuid: string }> {
     this.#added.add(added);
     this.#setMore({ isLoadingMore: true, moreError: null });
     try {
-      const page = await this.#options.load(cursor);
+      const page = await this.#options.load(cursor, limit);
       this.#more = { isLoadingMore: false, moreError: null };
       this.#resource.update((known) => known && this.#with(this.#withPage(known, page, cursor), added));
       this.#setMore(this.#more);

@@ -27,11 +27,13 @@ export interface ConversationHeadProps {
   mutedUntil?: string | undefined;
   /** Without it, the menu offers no settings of the conversation. */
   settings?: ConversationSettings | undefined;
+  /** Opens the search in the conversation. */
+  onSearch?: (() => void) | undefined;
 }
 
 /** The other user with a menu, and on a phone the link back to the inbox. */
 export function ConversationHead(props: ConversationHeadProps) {
-  const { person, takesFocus, isBlocked = false, onBlock, mutedUntil, settings } = props;
+  const { person, takesFocus, isBlocked = false, onBlock, mutedUntil, settings, onSearch } = props;
   const { Avatar = DefaultAvatar } = useComponents();
   const { text } = useTexts();
   const heading = useRef<HTMLHeadingElement>(null);
@@ -61,7 +63,7 @@ export function ConversationHead(props: ConversationHeadProps) {
       </h2>
       {mutedUntil !== undefined && <Mute until={mutedUntil} />}
       {person !== null && onBlock && (
-        <HeadMenu person={person} isBlocked={isBlocked} mutedUntil={mutedUntil} settings={settings} onBlock={onBlock} />
+        <HeadMenu person={person} isBlocked={isBlocked} mutedUntil={mutedUntil} settings={settings} onSearch={onSearch} onBlock={onBlock} />
       )}
     </header>
   );

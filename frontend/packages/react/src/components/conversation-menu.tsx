@@ -15,6 +15,8 @@ export interface ConversationMenuProps {
   anchor: MenuAnchor;
   /** Without it, the conversation can't be muted, hidden and cleared. */
   settings: ConversationSettings | undefined;
+  /** Without it, the menu does not offer the search. */
+  onSearch: (() => void) | undefined;
   onBlock: (isBlocked: boolean) => void;
   /** Called when the menu and the dialog that it opened are closed. */
   onClose: () => void;
@@ -29,7 +31,7 @@ const DURATIONS = [
 
 /** The menu of a conversation's heading, and the dialogs that it opens. */
 export function ConversationMenu(props: ConversationMenuProps) {
-  const { person, isBlocked, mutedUntil, anchor, settings, onBlock, onClose } = props;
+  const { person, isBlocked, mutedUntil, anchor, settings, onSearch, onBlock, onClose } = props;
   const { text, rich } = useTexts();
   const [step, setStep] = useState<'menu' | 'mute' | 'clear' | 'block' | 'closed'>('menu');
   const [hasMute] = useState(() => isMuted(mutedUntil, Date.now()));
@@ -75,6 +77,7 @@ export function ConversationMenu(props: ConversationMenuProps) {
   }
   return (
     <Menu key="menu" label={text('conversation.menu')} anchor={anchor} onClose={closing('menu')}>
+      {onSearch !== undefined && <MenuItem onSelect={onSearch}>{text('search.title')}</MenuItem>}
       {settings !== undefined && (
         <>
           {hasMute ? (

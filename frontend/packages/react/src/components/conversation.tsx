@@ -14,10 +14,11 @@ import {
   shownName,
   stateOf,
 } from '@cruddur/client';
-import { type ReactNode, useEffect, useMemo, useState } from 'react';
+import { type ReactNode, type RefObject, useEffect, useMemo, useRef, useState } from 'react';
 import { useClient, useComponents, useMessages } from '../context.ts';
 import { useInbox, useMe, useOutbox, useSearchOfInbox, useThread } from '../hooks/data.ts';
 import { useBlocking } from '../hooks/use-blocking.ts';
+import { useConversationSearch } from '../hooks/use-conversation-search.ts';
 import { type OpenConversationPlace, type Opened, useOpened } from '../hooks/use-opened.tsx';
 import { useChanges, useShownGroup } from '../hooks/state.ts';
 import { useGroupSettings } from '../hooks/use-group-settings.ts';
@@ -55,17 +56,25 @@ export interface ConversationProps {
 export function Conversation({ empty = null, onTitle, takesFocus = true }: ConversationProps) {
   const { place } = useMessages();
   const opened = useOpened(place);
+  const box = useRef<HTMLDivElement>(null);
   useTitle(opened === null ? null : opened.kind === 'problem' ? opened.title : undefined, onTitle);
   return (
-    <div className="cruddur cruddur-conversation">
-      {opened === null ? empty : <OpenedPlace opened={opened} onTitle={onTitle} takesFocus={takesFocus} />}
+    <div ref={box} className="cruddur cruddur-conversation">
+      {opened === null ? empty : <OpenedPlace opened={opened} box={box} onTitle={onTitle} takesFocus={takesFocus} />}
     </div>
   );
 }
 
 type OnTitle = ((title: string | null) => void) | undefined;
 
-function OpenedPlace({ opened, onTitle, takesFocus }: { opened: Opened; onTitle: OnTitle; takesFocus: boolean }) {
+interface OpenedPlaceProps {
+  opened: Opened;
+  box: RefObject<HTMLElement | null>;
+  onTitle: OnTitle;
+  takesFocus: boolean;
+}
+
+function OpenedPlace({ opened, box, onTitle, takesFocus }: OpenedPlaceProps) {
   const { rich } = useTexts();
   const { ConversationProblem = DefaultConversationProblem } = useComponents();
   switch (opened.kind) {
@@ -78,7 +87,7 @@ function OpenedPlace({ opened, onTitle, takesFocus }: { opened: Opened; onTitle:
         </div>
       );
     case 'open':
-      return <OpenConversation key={opened.key} place={opened} onTitle={onTitle} takesFocus={takesFocus} />;
+      return <OpenConversation key={opened.key} place={opened} box={box} onTitle={onTitle} takesFocus={takesFocus} />;
   }
 }
 
@@ -86,11 +95,12 @@ const NO_MESSAGES: readonly Message[] = [];
 
 interface OpenProps {
   place: OpenConversationPlace;
+  box: RefObject<HTMLElement | null>;
   onTitle: OnTitle;
   takesFocus: boolean;
 }
 
-function OpenConversation({ place: { group, person: known, successor, choose }, onTitle, takesFocus }: OpenProps) {
+function OpenConversation({ place: { group, person: known, successor, choose }, box, onTitle, takesFocus }: OpenProps) {
   const client = useClient();
   const { outbox } = client;
   const texts = useTexts();
@@ -139,6 +149,7 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
   const isClosed = isBlocked || isErased || shown?.request !== undefined;
   const actions = useActions(group, items, otherName, isClosed, person?.uuid, unread.setFirst);
   const { conversation, edited, reply, editLast, endReply } = actions;
+  const { search, match, ...searching } = useConversationSearch(box, group !== null);
   const actionProblem = blocking.problem ?? settings.problem ?? actions.problem;
   useTitle(person === null ? texts.text('conversation.label') : otherName, onTitle);
   // If the other user has not written, their name is in the inbox, perhaps beyond its loaded part.
@@ -184,7 +195,19 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
         onBlock={blocking.change}
         mutedUntil={mutedUntil}
         settings={settings.settings}
+        onSearch={searching.open}
       />
+      {search !== null && (
+        <search.ConversationSearch
+          items={items}
+          hasOlder={Boolean(thread?.next)}
+          isLoading={isLoadingMore}
+          problem={moreError === null ? null : explain(texts, moreError)}
+          onOlder={(limit) => void loadMore(limit)}
+          onMatch={searching.onMatch}
+          onClose={searching.close}
+        />
+      )}
       {!loaded && entries.length === 0 ? (
         <div className="cruddur-message-frame cruddur-waiting" role="status">
           {problem === null ? texts.text('conversation.loading') : explain(texts, problem)}
@@ -200,6 +223,7 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
           firstUnread={unread.first}
           lastSeen={seen}
           edited={edited}
+          found={match}
           conversation={conversation}
           onRead={() => {
             const newest = messages.at(-1);

@@ -49,6 +49,8 @@ export interface MessageListProps {
   lastSeen?: string | null;
   /** The key of the message in whose place a text field is; null for none. */
   edited?: string | null;
+  /** The key of the message that a search has found; null for none. */
+  found?: string | null;
   /** What the messages offer. Without it, they have no menus. */
   conversation?: OwnConversationValue | null;
   /** Called when the newest message is seen. */
@@ -67,6 +69,7 @@ export function MessageList({
   firstUnread = null,
   lastSeen = null,
   edited = null,
+  found = null,
   conversation = null,
   onRead,
 }: MessageListProps) {
@@ -89,6 +92,11 @@ export function MessageList({
       scrollTo(edited);
     }
   }, [edited, scrollTo]);
+  useEffect(() => {
+    if (found !== null) {
+      scrollTo(found);
+    }
+  }, [found, scrollTo]);
   const show = useCallback(
     (key: string) => {
       scrollTo(key);
@@ -206,12 +214,16 @@ function useMenu(items: readonly TimelineItem[], conversation: OwnConversationVa
     }
   }
 
-  const bubble = menu && items.findLast((item): item is Bubble => item.kind === 'bubble' && item.key === menu.key);
+  const bubble = menu && bubbleOf(items, menu.key);
   return {
     menu: menu && bubble ? { ...menu, bubble } : null,
     openMenu: (row: HTMLElement, anchor: MenuAnchor) => void openMenu(row, anchor),
     closeMenu: useCallback(() => setMenu(null), []),
   };
+}
+
+function bubbleOf(items: readonly TimelineItem[], key: string | undefined): Bubble | undefined {
+  return items.findLast((item): item is Bubble => item.kind === 'bubble' && item.key === key);
 }
 
 /** A function that scrolls to a loaded message, unless it is visible. */

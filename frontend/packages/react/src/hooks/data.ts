@@ -20,8 +20,8 @@ export function useMe(): { me: Me | null; error: unknown; refresh: () => Promise
 export interface ListView<Row> extends ListState<Row> {
   /** Requests the newest rows now. */
   refresh: () => Promise<void>;
-  /** Loads the next page. */
-  loadMore: () => Promise<void>;
+  /** Loads the next page, of up to `limit` rows. */
+  loadMore: (limit?: number) => Promise<void>;
 }
 
 /** The inbox, newest first. */

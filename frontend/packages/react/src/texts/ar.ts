@@ -183,6 +183,30 @@ export const ar: Catalog = {
   'details.id': 'المعرّف',
   'details.close': 'إغلاق',
 
+  'search.title': 'البحث في المحادثة',
+  'search.older': 'النتيجة الأقدم',
+  'search.newer': 'النتيجة الأحدث',
+  'search.close': 'إغلاق البحث',
+  'search.place': '{index, number} من {count, number}',
+  'search.match': 'النتيجة {index, number} من {count, number}. \u2068{name}\u2069: \u2068{text}\u2069',
+  'search.none': 'لا نتائج',
+  'search.running':
+    '{count, plural, zero {لم يُبحَث في أي رسالة…} one {بُحِث في رسالة واحدة…} two {بُحِث في رسالتين…} few {بُحِث في # رسائل…} many {بُحِث في # رسالة…} other {بُحِث في # رسالة…}}',
+  'search.searched':
+    '{count, plural, zero {لم يُبحَث في أي رسالة} one {بُحِث في رسالة واحدة} two {بُحِث في رسالتين} few {بُحِث في # رسائل} many {بُحِث في # رسالة} other {بُحِث في # رسالة}}',
+  'search.stop': 'إيقاف',
+  'search.continue': 'البحث في رسائل أقدم',
+
+  'keys.title': 'اختصارات لوحة المفاتيح',
+  'keys.previous': 'المحادثة السابقة',
+  'keys.next': 'المحادثة التالية',
+  'keys.line': 'سطر جديد',
+  'keys.editLast': 'تعديل رسالتك الأخيرة، والحقل فارغ',
+  'keys.select': 'تحديد رسالة في قائمة الرسائل',
+  'keys.menu': 'قائمة الرسالة المحدَّدة',
+  'keys.cancel': 'إلغاء الرد أو التعديل، أو إغلاق نافذة حوار',
+  'keys.close': 'إغلاق',
+
   'edit.field': 'تعديل الرسالة',
   'edit.save': 'حفظ',
   'edit.cancel': 'إلغاء',

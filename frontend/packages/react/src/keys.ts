@@ -1,0 +1,20 @@
+/** Whether the device's shortcuts use the command key. */
+export const isApple = typeof navigator === 'object' && /Mac|iPhone|iPad/.test(navigator.platform);
+
+/** Whether a key is a letter with Ctrl, or with the command key, on any keyboard: some have no Latin letters. */
+export function isCommand(event: KeyboardEvent, letter: string): boolean {
+  const { key, code, ctrlKey, metaKey, altKey, shiftKey } = event;
+  const isKey = /^[a-z]$/i.test(key) ? key.toLowerCase() === letter : code === `Key${letter.toUpperCase()}`;
+  return isKey && (isApple ? metaKey && !ctrlKey : ctrlKey && !metaKey) && !altKey && !shiftKey;
+}
+
+/** Whether a menu or a dialog is open. */
+export function isOverlayOpen(root: ParentNode): boolean {
+  return root.querySelector('dialog[open], [role="menu"], [aria-modal="true"]') !== null;
+}
+
+/** The document or shadow tree of an element. */
+export function rootOf(element: Element | null): Document | ShadowRoot {
+  const root = element?.getRootNode();
+  return root instanceof ShadowRoot ? root : document;
+}
