@@ -18,11 +18,13 @@ import { useInView } from '../hooks/use-in-view.ts';
 import { useMenuGestures } from '../hooks/use-menu-gestures.ts';
 import { useMessageKeys } from '../hooks/use-message-keys.ts';
 import { useNow } from '../hooks/use-now.ts';
+import { useSwipe } from '../hooks/use-swipe.ts';
 import { useReadMark } from '../hooks/use-read-mark.ts';
 import { useReadingPlace } from '../hooks/use-reading-place.ts';
 import { useUnread } from '../hooks/use-unread.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
+import { storedMessage } from '../stored-message.ts';
 import { dayLabel } from '../texts/day-label.ts';
 import { DownIcon } from './icons.tsx';
 import { ConversationContext, type ConversationContextValue, type OwnConversationValue } from './conversation-context.ts';
@@ -84,6 +86,12 @@ export function MessageList({
   const id = useId();
   const { menu, openMenu, closeMenu } = useMenu(items, conversation);
   useMenuGestures(box, '[data-key]', openMenu);
+  useSwipe(box, '[data-key]', ({ dataset: { key } }) => {
+    const bubble = bubbleOf(items, key);
+    return bubble === undefined || conversation === null || conversation.isBlocked || storedMessage(bubble) === null
+      ? null
+      : () => conversation.reply(bubble);
+  });
   const { focused, ...keys } = useMessageKeys(box, openMenu);
   useReadMark(atEnd, items.at(-1)?.key ?? null, () => onRead?.());
   const scrollTo = useScrollTo(items, list, box, leaveEnd);
