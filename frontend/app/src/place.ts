@@ -13,14 +13,20 @@ export function pathOf(place: Place | null): string {
   return place.kind === 'group' ? `${LIST}/${place.uuid}` : newConversationPath(place.handle);
 }
 
-/** What `history.state` keeps of a place: the path does not have it. */
-export function historyStateOf(place: Place | null): unknown {
+/** What `history.state` keeps of a place: the path does not have it. `depth` is that of `depthOf`. */
+export function historyStateOf(place: Place | null, depth: number | undefined): unknown {
   if (place?.person === undefined) {
-    return null;
+    return place && { depth };
   }
   const { uuid, handle, name } = place.person;
   const person = { uuid, handle, name };
-  return place.kind === 'group' ? { person, key: place.key } : { person, chosen: place.chosen };
+  return place.kind === 'group' ? { person, depth, key: place.key } : { person, depth, chosen: place.chosen };
+}
+
+/** The number of entries of the history after the list of conversations; undefined if the list is not before the current one. */
+export function depthOf(path: string, historyState: unknown): number | undefined {
+  const { depth } = fieldsOf(historyState);
+  return path === LIST ? 0 : typeof depth === 'number' ? depth : undefined;
 }
 
 /** The place of a path below `/messages`, without its leading slash; null for the list. */

@@ -5,8 +5,10 @@ import { navigate as navigateTo, usePathname } from 'wouter/use-browser-location
 const BASE = import.meta.env.BASE_URL.replace(/\/$/, '');
 
 /** The path of the address. */
-export function usePath(): string {
-  const path = usePathname();
+export const usePath = (): string => withoutBase(usePathname());
+export const currentPath = (): string => withoutBase(window.location.pathname);
+
+function withoutBase(path: string): string {
   return path.startsWith(`${BASE}/`) ? path.slice(BASE.length) : '/';
 }
 

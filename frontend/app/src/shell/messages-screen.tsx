@@ -1,10 +1,10 @@
 import { ApiError } from '@cruddur/client';
 import { MessagesProvider, type Place, useInbox } from '@cruddur/react';
-import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
 import { useHistoryState } from 'wouter/use-browser-location';
 import { local } from '../auth/storage.ts';
-import { historyStateOf, pathOf, placeOf } from '../place.ts';
-import { hrefOf, navigate } from '../route.tsx';
+import { depthOf, historyStateOf, pathOf, placeOf } from '../place.ts';
+import { currentPath, hrefOf, navigate } from '../route.tsx';
 import { useSignedIn } from '../signed-in.tsx';
 import { useLanguage, usePageTexts } from '../texts/texts.tsx';
 import { Banner } from './banner.tsx';
@@ -21,6 +21,19 @@ const NotProvisioned = lazy(async () => ({ default: (await import('./pages.ts'))
 /** Milliseconds from the list of conversations until the code of a conversation is loaded. */
 const PRELOAD_DELAY = 500;
 
+/** Opens a place. The list is the one in the history, so that the browser's Back does not return to the conversation. */
+function onPlace(next: Place | null, replace: boolean): void {
+  const depth = depthOf(currentPath(), window.history.state);
+  const path = pathOf(next);
+  if (next === null && depth) {
+    window.history.go(-depth);
+    return;
+  }
+  const replaces = replace || next === null || path === currentPath();
+  const state = historyStateOf(next, depth === undefined || replaces ? depth : depth + 1);
+  navigate(path, { replace: replaces, state });
+}
+
 const hrefOfPlace = (place: Place | null) => hrefOf(pathOf(place));
 
 /** The messages of the signed-in user. `path` is the part of the address after `/messages/`. */
@@ -29,10 +42,6 @@ export function MessagesScreen({ path }: { path: string }) {
   const { texts, messages } = useLanguage();
   const state: unknown = useHistoryState();
   const place = useMemo(() => placeOf(path, state), [path, state]);
-  const onPlace = useCallback(
-    (next: Place | null, replace: boolean) => navigate(pathOf(next), { replace, state: historyStateOf(next) }),
-    [],
-  );
   return (
     <MessagesProvider
       client={client}
