@@ -2,6 +2,6 @@
 import '@cruddur/react/styles/overlays.css';
 import '@cruddur/react/styles/conversation.css';
 
-export { BlockedPeople, Conversation, InboxRequests } from '@cruddur/react';
+export { BlockedPeople, Conversation, InboxRequests, Shortcuts } from '@cruddur/react';
 export { Notifications } from './notifications.tsx';
 export { UnreadCount } from './unread-count.tsx';

@@ -105,6 +105,7 @@ function Screen({ place }: { place: Place | null }) {
       <Banner />
       {later !== null && <later.UnreadCount onCount={setUnread} />}
       {later !== null && notifies && <later.Notifications />}
+      {later !== null && <later.Shortcuts />}
       {/* On a phone, one of the two panes is hidden: the landmark is around both. */}
       <main className="cruddur-panes" data-showing={place === null ? 'list' : 'conversation'}>
         <Sidebar notifies={notifies} onNotifies={changeNotifies} requests={later && <later.InboxRequests />} />

@@ -15,6 +15,7 @@ export { Handle, Name } from './components/labels.tsx';
 export { MessageList, type MessageListProps } from './components/message-list.tsx';
 export { NewGroupItem, type NewGroupItemProps } from './components/new-group-item.tsx';
 export { PlaceLink } from './components/place-link.tsx';
+export { Shortcuts } from './components/shortcuts.tsx';
 export { StartConversation } from './components/start-conversation.tsx';
 export { useClient, useMessages } from './context.ts';
 export { type ListView, useInbox, useIsTroubled, useMe, useOutbox, useSession, useThread, useUser } from './hooks/data.ts';

@@ -111,6 +111,7 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
       event.preventDefault();
       onEditLast();
     } else if (event.key === 'Escape' && replyTo !== null && !composing) {
+      event.preventDefault();
       onReplyEnd?.();
     }
   }

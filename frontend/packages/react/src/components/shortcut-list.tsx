@@ -1,0 +1,51 @@
+import { Fragment } from 'react';
+import { useTexts } from '../hooks/use-texts.ts';
+import { isApple } from '../keys.ts';
+import { Dialog } from './dialog.tsx';
+
+export interface ShortcutListProps {
+  onClose: () => void;
+}
+
+const COMMAND = isApple ? '⌘' : 'Ctrl';
+const ALT = isApple ? '⌥' : 'Alt';
+
+const SHORTCUTS = [
+  ['start.field', COMMAND, 'K'],
+  ['search.title', COMMAND, 'F'],
+  ['keys.previous', ALT, '↑'],
+  ['keys.next', ALT, '↓'],
+  ['composer.send', 'Enter'],
+  ['keys.line', 'Shift', 'Enter'],
+  ['keys.editLast', '↑'],
+  ['keys.select', '↑', '↓'],
+  ['keys.menu', 'Enter'],
+  ['keys.cancel', 'Esc'],
+  ['keys.title', '?'],
+] as const;
+
+/** The dialog with the keyboard shortcuts. */
+export function ShortcutList({ onClose }: ShortcutListProps) {
+  const { text } = useTexts();
+  return (
+    <Dialog title={text('keys.title')} onClose={onClose}>
+      <dl className="cruddur-keys">
+        {SHORTCUTS.map(([name, ...keys]) => (
+          <Fragment key={name}>
+            <dt>{text(name)}</dt>
+            <dd dir="ltr">
+              {keys.map((key) => (
+                <kbd key={key}>{key}</kbd>
+              ))}
+            </dd>
+          </Fragment>
+        ))}
+      </dl>
+      <form method="dialog" className="cruddur-actions">
+        <button type="submit" className="cruddur-button" data-focus>
+          {text('keys.close')}
+        </button>
+      </form>
+    </Dialog>
+  );
+}
