@@ -244,3 +244,58 @@ describe('the connection', () => {
     await waitFor(() => expect(stack.eventTokens).toHaveLength(2));
   });
 });
+
+const back = () => screen.findByRole('link', { name: 'Back to the conversations' });
+
+describe('Back', () => {
+  test('returns to the list in the history, however many conversations were opened', async () => {
+    stack.addConversation('lore', ['lore', 'Hello!', Date.now()]);
+    const { user, path } = renderApp('/messages');
+    const before = window.history.length;
+    await user.click(await within(await list()).findByRole('link', { name: /Scarlett Ho/ }));
+    await field();
+    await user.click(within(await list()).getByRole('link', { name: /Lore Winters/ }));
+    await field('Lore Winters');
+    await user.click(await back());
+    await waitFor(() => expect(path()).toBe('/messages'));
+    // The entries after the list are gone with the next one.
+    await user.click(within(await list()).getByRole('link', { name: /Scarlett Ho/ }));
+    expect(window.history.length).toBe(before + 1);
+  });
+
+  test('replaces a conversation that was opened by its address', async () => {
+    const { user, path } = renderApp(`/messages/${group}`);
+    await field();
+    const before = window.history.length;
+    await user.click(await back());
+    expect([path(), window.history.length]).toEqual(['/messages', before]);
+  });
+});
+
+describe('the keyboard', () => {
+  test('opens the search, the next conversation, and the list of shortcuts', async () => {
+    const other = stack.addConversation('lore', ['lore', 'Hello!', Date.now()]);
+    const { user, path } = renderApp(`/messages/${other}`);
+    const composer = await field('Lore Winters');
+    const search = screen.getByRole('combobox', { name: 'Search conversations and people' });
+    await waitFor(async () => {
+      await user.keyboard('{Control>}k{/Control}');
+      expect(document.activeElement).toBe(search);
+    });
+    composer.focus();
+    await user.keyboard('?');
+    expect(composer).toHaveProperty('value', '?');
+    await user.keyboard('{Backspace}{Alt>}{ArrowDown}{/Alt}');
+    expect(path()).toBe(`/messages/${group}`);
+    await field();
+    await user.keyboard('{Alt>}{ArrowUp}{ArrowUp}{/Alt}');
+    expect(path()).toBe(`/messages/${other}`);
+    expect(screen.queryByRole('textbox', { name: 'Edit the message' })).toBeNull();
+
+    (await field('Lore Winters')).blur();
+    await user.keyboard('?');
+    expect(await screen.findByRole('dialog', { name: 'Keyboard shortcuts' })).toBeTruthy();
+    await user.keyboard('{Alt>}{ArrowDown}{/Alt}');
+    expect(path()).toBe(`/messages/${other}`);
+  });
+});
