@@ -25,11 +25,19 @@ export interface ConversationSearchProps {
   onClose: () => void;
 }
 
+/** How far older messages are loaded. */
+interface Run {
+  /** The number of items at which it stops. */
+  until: number;
+  /** The key of the oldest match at its start; null for none. The next older one ends it, and is shown. */
+  after: string | null;
+}
+
 /** Messages per page, the most that the API returns. */
 const PAGE = 100;
 /** Pages that are loaded until the person asks for more. */
 const PAGES = 10;
-const NO_RUN = { until: 0, goal: 0 };
+const NO_RUN: Run = { until: 0, after: null };
 
 /**
  * Searches the messages of a conversation, newest first. Without a match in the loaded messages, older ones are loaded until
@@ -40,7 +48,6 @@ export function ConversationSearch({ items, hasOlder, isLoading, problem, onOlde
   const [query, setQuery] = useState('');
   /** The key of the match that is shown; null for the newest one. */
   const [current, setCurrent] = useState<string | null>(null);
-  /** The number of items up to which older messages are loaded, and the index of the match that is looked for. */
   const [run, setRun] = useState(NO_RUN);
   const field = useRef<HTMLInputElement>(null);
   const isSettled = useDebounced(query, 400) === query;
@@ -53,11 +60,11 @@ export function ConversationSearch({ items, hasOlder, isLoading, problem, onOlde
   );
   const index = Math.max(0, matches.findIndex(({ key }) => key === current));
   const match = matches[index];
-  const isRunning = wanted !== '' && isSettled && items.length < run.until && hasOlder && problem === null && matches.length <= run.goal;
+  const goal = matches[matches.findIndex(({ key }) => key === run.after) + 1];
+  const isRunning = wanted !== '' && isSettled && items.length < run.until && hasOlder && problem === null && goal === undefined;
   useMarks(field, wanted, match?.key);
 
-  const goal = run.goal > 0 ? matches[run.goal] : undefined;
-  if (goal !== undefined) {
+  if (run.after !== null && goal !== undefined) {
     setCurrent(goal.key);
     setRun(NO_RUN);
   }
@@ -82,11 +89,11 @@ export function ConversationSearch({ items, hasOlder, isLoading, problem, onOlde
   function search(typed: string) {
     setQuery(typed);
     setCurrent(null);
-    setRun({ until: items.length + PAGES * PAGE, goal: 0 });
+    setRun({ until: items.length + PAGES * PAGE, after: null });
   }
 
   function searchOlder() {
-    setRun({ until: items.length + PAGES * PAGE, goal: matches.length });
+    setRun({ until: items.length + PAGES * PAGE, after: matches.at(-1)?.key ?? null });
     if (problem !== null) {
       onOlder(PAGE);
     }
