@@ -16,6 +16,7 @@ import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useLayoutEffect
 import { useClient } from '../context.ts';
 import { enterKey } from '../hooks/enter-key.ts';
 import { useDraft } from '../hooks/use-draft.ts';
+import { useFocusRing } from '../hooks/use-focus-ring.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import { plainNumber } from '../texts/formats.ts';
 import { storedMessage } from '../stored-message.ts';
@@ -58,6 +59,7 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
   const id = useId();
   const left = charactersLeft(text);
   const [focuses] = useState(takesFocus);
+  const ring = useFocusRing();
 
   // Focuses the field, except on phones: their keyboard would cover half of the conversation.
   useEffect(() => {
@@ -141,6 +143,7 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
             : say('composer.field', { name: shownName(person.name, person.handle) })}
         </label>
         <textarea
+          {...ring}
           ref={field}
           id={id}
           rows={1}

@@ -2,6 +2,7 @@ import { charactersLeft, directionOf, isSendable, wellFormed } from '@cruddur/cl
 import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useRef, useState } from 'react';
 import { focusedIn } from '../focus.ts';
 import { enterKey } from '../hooks/enter-key.ts';
+import { useFocusRing } from '../hooks/use-focus-ring.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 
 interface Props {
@@ -17,6 +18,7 @@ export function MessageEditor({ text: before, onSave, onCancel }: Props) {
   const field = useRef<HTMLTextAreaElement>(null);
   const id = useId();
   const left = charactersLeft(text);
+  const ring = useFocusRing();
 
   useEffect(() => {
     const element = field.current;
@@ -63,6 +65,7 @@ export function MessageEditor({ text: before, onSave, onCancel }: Props) {
         {say('edit.field')}
       </label>
       <textarea
+        {...ring}
         ref={field}
         id={id}
         rows={2}
