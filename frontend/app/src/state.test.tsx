@@ -87,6 +87,10 @@ test('"Seen" is below the last own message that the other user has read', async 
   renderApp(`/messages/${other}`);
   const seen = await screen.findByText('Seen');
   expect(seen.closest('article')).toBe(row('Three'));
+  const messages = screen.getAllByRole('article');
+  expect(messages.map((message) => message.querySelectorAll('time').length)).toEqual([1, 1, 1, 1]);
+  // A visible status, with the time below the message.
+  expect(messages.map((message) => message.querySelectorAll(':scope > .cruddur-message-meta .cruddur-status svg').length)).toEqual([0, 0, 1, 1]);
 });
 
 describe('the menu of a message', () => {

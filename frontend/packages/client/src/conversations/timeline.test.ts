@@ -49,11 +49,21 @@ describe('the timeline of a conversation', () => {
     expect(
       runs([
         message(1, 'lore', '22T10:00'),
-        message(2, 'lore', '22T10:09'),
-        message(3, 'sunyoung', '22T10:10'),
-        message(4, 'lore', '22T10:11'),
+        message(2, 'lore', '22T10:04'),
+        message(3, 'sunyoung', '22T10:05'),
+        message(4, 'lore', '22T10:06'),
       ]),
     ).toBe('| [1 2] [3] [4]');
+  });
+
+  test('finds the pauses of both persons', () => {
+    const shown = bubbles([
+      message(1, 'lore', '22T10:00'),
+      message(2, 'sunyoung', '22T10:04'),
+      message(3, 'lore', '22T10:09'),
+      message(4, 'lore', '22T10:10'),
+    ]);
+    expect(shown.filter(({ beforePause }) => beforePause).map(({ text }) => text)).toEqual(['2', '4']);
   });
 
   test('ends a run at a pause and at midnight', () => {

@@ -52,6 +52,8 @@ export interface Bubble {
   /** Whether it is the first or last of a run: messages of one person without a pause. */
   first: boolean;
   last: boolean;
+  /** Whether no message of either person follows within the pause that ends a run. */
+  beforePause: boolean;
 }
 
 /** The heading of the messages of a day. */
@@ -65,7 +67,7 @@ export interface Day {
 export type TimelineItem = Day | Bubble;
 
 /** Milliseconds between messages that end a run. */
-const RUN_PAUSE = 10 * 60_000;
+const RUN_PAUSE = 5 * 60_000;
 
 /** The place of a bubble in its day and its run. */
 interface Position {
@@ -132,7 +134,7 @@ export class Timeline {
       }
       const first = before === undefined || !isSameRun(before, position);
       const last = after === undefined || !isSameRun(position, after);
-      items.push(this.#placed(messages[index], position, first, last));
+      items.push(this.#placed(messages[index], position, { first, last, beforePause: isPause(position, after) }));
       before = position;
     }
     return items;
@@ -166,6 +168,7 @@ export class Timeline {
       entry: null,
       first: known?.bubble.first ?? true,
       last: known?.bubble.last ?? true,
+      beforePause: known?.bubble.beforePause ?? true,
     };
     const position = { bubble, day: dayNumber(at, this.#timeZone), quoted };
     this.#listed.set(message, position);
@@ -220,6 +223,7 @@ export class Timeline {
       entry,
       first: true,
       last: true,
+      beforePause: true,
     };
     return { bubble, day: dayNumber(at, this.#timeZone), quoted };
   }
@@ -230,12 +234,12 @@ export class Timeline {
     return day;
   }
 
-  #placed(message: Message | undefined, position: Position, first: boolean, last: boolean): Bubble {
+  #placed(message: Message | undefined, position: Position, place: Pick<Bubble, 'first' | 'last' | 'beforePause'>): Bubble {
     const { bubble } = position;
-    if (bubble.first === first && bubble.last === last) {
+    if (bubble.first === place.first && bubble.last === place.last && bubble.beforePause === place.beforePause) {
       return bubble;
     }
-    const placed = { ...bubble, first, last };
+    const placed = { ...bubble, ...place };
     if (message !== undefined) {
       this.#listed.set(message, { ...position, bubble: placed });
     }
@@ -253,11 +257,15 @@ function quoteOf({ uuid, ...reply }: ReplyTo, quoted: Message | undefined, me: U
   return { uuid, own: user === undefined ? null : user === me?.uuid, text: message || null };
 }
 
+/** Whether a pause, or nothing, is between a message and the next one. */
+function isPause(before: Position, after: Position | undefined): boolean {
+  return after === undefined || before.day !== after.day || after.bubble.at - before.bubble.at >= RUN_PAUSE;
+}
+
 function isSameRun(before: Position, after: Position): boolean {
   return (
-    before.day === after.day &&
     before.bubble.own === after.bubble.own &&
-    after.bubble.at - before.bubble.at < RUN_PAUSE &&
+    !isPause(before, after) &&
     // A message that needs attention shows buttons below it, which would split a run.
     !needsAttention(before.bubble) &&
     !needsAttention(after.bubble)

@@ -4,7 +4,6 @@ import { useClient, useComponents } from '../context.ts';
 import { useSession } from '../hooks/data.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import { explainAttention, explainChange } from '../texts/attention.ts';
-import { exactTime } from '../texts/formats.ts';
 import { ClockTime } from './clock-time.tsx';
 import { ConversationContext } from './conversation-context.ts';
 import { MoreIcon } from './icon.tsx';
@@ -18,21 +17,35 @@ import { Avatar as DefaultAvatar } from './avatar.tsx';
 /** The props of a message. */
 export interface BubbleItemProps {
   bubble: Bubble;
+  /** Whether it is the last own message that the server has stored. */
+  isLastSent?: boolean;
   /** Whether it is the last own message that the other user has read. */
   isSeen?: boolean;
   /** Whether a text field is in its place. */
   isEditing?: boolean;
 }
 
-/** One message. An own message has its delivery status below. */
-export const BubbleItem = memo(function BubbleItem({ bubble, isSeen = false, isEditing = false }: BubbleItemProps) {
-  const { entry, own, first, last, at, isEdited, isDeleted, quote, changes } = bubble;
+/**
+ * One message. Before a pause, its time is below; otherwise, pointer and focus show it beside the message. An own message
+ * shows its delivery status if it is not sent yet, the last one sent, or the last one seen.
+ */
+export const BubbleItem = memo(function BubbleItem({ bubble, isLastSent = false, isSeen = false, isEditing = false }: BubbleItemProps) {
+  const { entry, own, first, last, beforePause, at, isEdited, isDeleted, quote, changes } = bubble;
   const { Avatar = DefaultAvatar } = useComponents();
   const conversation = use(ConversationContext);
-  const { locale, text, rich } = useTexts();
+  const { text, rich } = useTexts();
   const id = useId();
   const classes = ['cruddur-message', own ? 'cruddur-own' : 'cruddur-others', first && 'cruddur-first', last && 'cruddur-last'].filter(Boolean);
   const name = own ? text('message.you') : <bdi key="name">{bubble.name}</bdi>;
+  const isSent = entry === null || entry.state.name === 'sent';
+  const hasMetaBelow = beforePause || isEdited || isSeen || isLastSent || (last && !isSent);
+  const meta = (
+    <div id={`${id}-meta`} className="cruddur-message-meta">
+      {isEdited && <span>{text('message.edited')}</span>}
+      <ClockTime at={at} />
+      {own && !isDeleted && <Status entry={entry} isMarked={isLastSent} isSeen={isSeen} />}
+    </div>
+  );
   return (
     <article
       className={classes.join(' ')}
@@ -40,12 +53,13 @@ export const BubbleItem = memo(function BubbleItem({ bubble, isSeen = false, isE
       data-state={changes.some(({ problem }) => problem === null) ? 'changing' : (entry?.state.name ?? 'listed')}
       tabIndex={-1}
       aria-labelledby={`${id}-from ${id}`}
+      aria-describedby={`${id}-meta`}
     >
-      {!own && last && <Avatar name={bubble.name} handle={bubble.handle} small />}
-      <div className="cruddur-message-body">
-        <span id={`${id}-from`} className="cruddur-visually-hidden">
-          {rich('message.from', { name })}{' '}
-        </span>
+      <span id={`${id}-from`} className="cruddur-visually-hidden">
+        {rich('message.from', { name })}{' '}
+      </span>
+      <div className="cruddur-message-line">
+        {!own && last && <Avatar name={bubble.name} handle={bubble.handle} small />}
         {isEditing && conversation !== null ? (
           <div id={id} className="cruddur-bubble cruddur-editing">
             <MessageEditor
@@ -55,7 +69,7 @@ export const BubbleItem = memo(function BubbleItem({ bubble, isSeen = false, isE
             />
           </div>
         ) : (
-          <div id={id} className={isDeleted ? 'cruddur-bubble cruddur-gone' : 'cruddur-bubble'} title={exactTime(locale, at)}>
+          <div id={id} className={isDeleted ? 'cruddur-bubble cruddur-gone' : 'cruddur-bubble'}>
             {quote !== null && (
               <button type="button" className="cruddur-quote" onClick={() => conversation?.show(quote.uuid)}>
                 <QuotedMessage quote={quote} />
@@ -64,24 +78,30 @@ export const BubbleItem = memo(function BubbleItem({ bubble, isSeen = false, isE
             {isDeleted ? <p>{text(own ? 'message.deletedByYou' : 'message.deleted')}</p> : <MessageText text={bubble.text} />}
           </div>
         )}
-        {conversation !== null && (
-          <button type="button" className="cruddur-icon-button cruddur-more" data-menu aria-label={text('message.menu')} aria-haspopup="menu" tabIndex={-1}>
-            <MoreIcon />
-          </button>
-        )}
-        {bubble.reactions.length > 0 && <Reactions bubble={bubble} />}
-        <div className={last || isSeen || isEdited ? 'cruddur-message-meta' : 'cruddur-visually-hidden'}>
-          {isEdited && <span>{text('message.edited')}</span>}
-          <ClockTime at={at} />
-          {own && !isDeleted && <Status entry={entry} isSeen={isSeen} />}
+        <div className="cruddur-message-aside">
+          {conversation !== null && (
+            <button type="button" className="cruddur-icon-button cruddur-more" data-menu aria-label={text('message.menu')} aria-haspopup="menu" tabIndex={-1}>
+              <MoreIcon />
+            </button>
+          )}
+          {!hasMetaBelow && meta}
         </div>
-        {changes.map((change) => change.problem !== null && <ChangeProblem key={change.id} change={change} />)}
       </div>
+      {bubble.reactions.length > 0 && <Reactions bubble={bubble} />}
+      {hasMetaBelow && meta}
+      {changes.map((change) => change.problem !== null && <ChangeProblem key={change.id} change={change} />)}
     </article>
   );
 });
 
-function Status({ entry, isSeen }: { entry: Entry | null; isSeen: boolean }) {
+interface StatusProps {
+  entry: Entry | null;
+  /** Whether a sent message has a mark that is visible. */
+  isMarked: boolean;
+  isSeen: boolean;
+}
+
+function Status({ entry, isMarked, isSeen }: StatusProps) {
   const { outbox } = useClient();
   const session = useSession();
   const texts = useTexts();
@@ -97,7 +117,7 @@ function Status({ entry, isSeen }: { entry: Entry | null; isSeen: boolean }) {
   if (entry === null || entry.state.name === 'sent') {
     return (
       <span className="cruddur-status">
-        <SentIcon />
+        {isMarked && <SentIcon />}
         <span className="cruddur-visually-hidden">{text('message.sent')}</span>
       </span>
     );

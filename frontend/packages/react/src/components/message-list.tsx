@@ -115,6 +115,7 @@ export function MessageList({
 
   // A message that was removed is no longer among the items.
   const kept = [focused, edited].map((key) => items.findLastIndex((item) => item.key === key)).filter((index) => index !== -1);
+  const lastSent = items.findLast(isSent)?.key;
   const value = useMemo<ConversationContextValue | null>(() => conversation && { ...conversation, show }, [conversation, show]);
 
   // Without dependencies: everything in the head can change its height.
@@ -175,7 +176,7 @@ export function MessageList({
                 return (
                   <Fragment key={key}>
                     {key === firstUnread && <h3 className="cruddur-first-unread">{text('messages.firstUnread')}</h3>}
-                    <BubbleItem bubble={item} isSeen={key === lastSeen} isEditing={key === edited} />
+                    <BubbleItem bubble={item} isLastSent={key === lastSent} isSeen={key === lastSeen} isEditing={key === edited} />
                   </Fragment>
                 );
               }}
@@ -198,6 +199,11 @@ export function MessageList({
       )}
     </div>
   );
+}
+
+/** Whether an item is an own message that the server has stored. */
+function isSent(item: TimelineItem): boolean {
+  return item.kind === 'bubble' && item.own && !item.isDeleted && (item.entry === null || item.entry.state.name === 'sent');
 }
 
 /** The open menu of a message, whose code is loaded with the first one. */
