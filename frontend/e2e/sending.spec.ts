@@ -57,6 +57,7 @@ test('messages wait while offline and are then sent in order', async ({ signIn }
   await expect(page.getByText(t('banner.offline'))).toBeVisible();
   await say(page, 'First, from a tunnel');
   await say(page, 'Second, from the same tunnel');
+  await expect(message(page, 'Second, from the same tunnel').getByText(t('message.unreachable'))).toBeVisible();
   await page.context().setOffline(false);
   await expect(sentMark(page, 'Second, from the same tunnel')).toBeAttached({ timeout: 90_000 });
   await expect(messages(page).nth(-2)).toContainText('First, from a tunnel');

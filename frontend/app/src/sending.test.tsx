@@ -116,6 +116,7 @@ describe('sending', () => {
     const first = renderApp(`/messages/${group}`);
     await first.user.type(await field(), 'Hello{Enter}');
     await screen.findByText(/^Not sent yet\./);
+    expect(screen.queryByRole('button', { name: 'Retry' })).toBeNull();
     first.unmount();
     renderApp('/messages');
     await waitFor(() => expect(stack.posts).toHaveLength(2));

@@ -44,7 +44,7 @@ export type { WebSocketConstructor, WebSocketLike } from './live/connection.ts';
 export type { LiveOptions } from './live/live.ts';
 export type { TabChannel, Tabs } from './live/tabs.ts';
 export type { Timing } from './live/timing.ts';
-export { type Attention, attention } from './outbox/attention.ts';
+export { type Attention, attention, delayReason } from './outbox/attention.ts';
 export { type Entry, type State, type Target, conversationKey, conversationOf } from './outbox/entry.ts';
 export type { Outbox } from './outbox/outbox.ts';
 export { type Reason, reasonOf } from './outbox/reason.ts';

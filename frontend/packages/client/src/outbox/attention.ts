@@ -6,9 +6,7 @@ export type Attention =
   | { kind: 'failed'; reason: Reason }
   /** Sent when its author confirms it: it is more than a day old, or the handle may have changed hands. */
   | { kind: 'too-old' }
-  | { kind: 'to-handle'; handle: string }
-  /** The last attempt failed, and there will be another. */
-  | { kind: 'retrying'; reason: Reason };
+  | { kind: 'to-handle'; handle: string };
 
 /** Returns null if the message needs no attention. */
 export function attention({ state, target }: Entry): Attention | null {
@@ -18,9 +16,13 @@ export function attention({ state, target }: Entry): Attention | null {
     case 'held':
       return target.kind === 'handle' ? { kind: 'to-handle', handle: target.handle } : { kind: 'too-old' };
     case 'waiting':
-      return state.problem === null ? null : { kind: 'retrying', reason: state.problem };
     case 'sending':
     case 'sent':
       return null;
   }
+}
+
+/** The reason of the last failure of a message that is sent again by itself; null for other messages. */
+export function delayReason({ state }: Entry): Reason | null {
+  return state.name === 'waiting' ? state.problem : null;
 }

@@ -1,9 +1,9 @@
-import { type Bubble, type Change, type Entry, attention, stateOf } from '@cruddur/client';
+import { type Attention, type Bubble, type Change, type Entry, attention, conversationOf, delayReason, stateOf } from '@cruddur/client';
 import { memo, use, useId } from 'react';
 import { useClient, useComponents } from '../context.ts';
-import { useSession } from '../hooks/data.ts';
+import { useOutbox, useSession } from '../hooks/data.ts';
 import { useTexts } from '../hooks/use-texts.ts';
-import { explainAttention, explainChange } from '../texts/attention.ts';
+import { explainAttention, explainChange, explainEntry } from '../texts/attention.ts';
 import { ClockTime } from './clock-time.tsx';
 import { ConversationContext } from './conversation-context.ts';
 import { MoreIcon } from './icon.tsx';
@@ -43,7 +43,7 @@ export const BubbleItem = memo(function BubbleItem({ bubble, isLastSent = false,
     <div id={`${id}-meta`} className="cruddur-message-meta">
       {isEdited && <span>{text('message.edited')}</span>}
       <ClockTime at={at} />
-      {own && !isDeleted && <Status entry={entry} isMarked={isLastSent} isSeen={isSeen} />}
+      {own && !isDeleted && <Status entry={entry} isMarked={isLastSent} isSeen={isSeen} isBelow={hasMetaBelow} />}
     </div>
   );
   return (
@@ -99,13 +99,12 @@ interface StatusProps {
   /** Whether a sent message has a mark that is visible. */
   isMarked: boolean;
   isSeen: boolean;
+  /** Whether the status is below the message, not beside it. */
+  isBelow: boolean;
 }
 
-function Status({ entry, isMarked, isSeen }: StatusProps) {
-  const { outbox } = useClient();
-  const session = useSession();
-  const texts = useTexts();
-  const { text } = texts;
+function Status({ entry, isMarked, isSeen, isBelow }: StatusProps) {
+  const { text } = useTexts();
   if (isSeen) {
     return (
       <span className="cruddur-status">
@@ -115,22 +114,48 @@ function Status({ entry, isMarked, isSeen }: StatusProps) {
     );
   }
   if (entry === null || entry.state.name === 'sent') {
-    return (
+    const sent = <span className="cruddur-visually-hidden">{text('message.sent')}</span>;
+    return isMarked ? (
       <span className="cruddur-status">
-        {isMarked && <SentIcon />}
-        <span className="cruddur-visually-hidden">{text('message.sent')}</span>
+        <SentIcon />
+        {sent}
       </span>
+    ) : (
+      sent
     );
   }
   const problem = attention(entry);
-  if (problem === null) {
-    return (
-      <span className="cruddur-status">
-        <ClockIcon />
-        {text(session === 'ended' ? 'message.afterSignIn' : 'message.sending')}
-      </span>
-    );
-  }
+  return problem === null ? <Pending entry={entry} isBelow={isBelow} /> : <Unsent entry={entry} problem={problem} />;
+}
+
+/** The status of a message that is sent without its author's help. */
+function Pending({ entry, isBelow }: { entry: Entry; isBelow: boolean }) {
+  const { outbox } = useClient();
+  const session = useSession();
+  const texts = useTexts();
+  const { text } = texts;
+  const hasMenu = use(ConversationContext) !== null;
+  // Later messages of the conversation wait for the first one.
+  const first = useOutbox().find((other) => delayReason(other) !== null && conversationOf(other) === conversationOf(entry));
+  const delay = session === 'ended' ? text('message.afterSignIn') : explainEntry(texts, first ?? entry);
+  return (
+    <span className={delay === null ? 'cruddur-status cruddur-sending' : 'cruddur-status'}>
+      <ClockIcon />
+      <span className={isBelow ? undefined : 'cruddur-visually-hidden'}>{delay ?? text('message.sending')}</span>
+      {!hasMenu && delay !== null && (
+        <button type="button" className="cruddur-button cruddur-small cruddur-quiet" onClick={() => outbox.discard(entry.id)}>
+          {text('message.delete')}
+        </button>
+      )}
+    </span>
+  );
+}
+
+/** The status of a message that its author has to send again or delete. */
+function Unsent({ entry, problem }: { entry: Entry; problem: Attention }) {
+  const { outbox } = useClient();
+  const texts = useTexts();
+  const { text } = texts;
   const isReplyGone = isReplyToNothing(entry);
   return (
     <span className="cruddur-status cruddur-attention">

@@ -1,5 +1,6 @@
 import type { Bubble } from '@cruddur/client';
 import { useEffect, useState } from 'react';
+import { useClient } from '../context.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import type { MessageActions } from '../message-actions.ts';
@@ -25,7 +26,8 @@ const EMOJI = ['👍', '❤️', '😂', '😮', '😢', '🙏'];
 export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuProps) {
   const { text } = useTexts();
   const [step, setStep] = useState<'menu' | 'emoji' | 'details' | 'delete' | 'report' | 'closed'>('menu');
-  const { message, own, isDeleted, reactions } = bubble;
+  const { outbox } = useClient();
+  const { message, own, isDeleted, reactions, entry } = bubble;
   const isStored = storedMessage(bubble) !== null;
   const isChangeable = isStored && !actions.isBlocked;
 
@@ -96,6 +98,14 @@ export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuPro
       {isChangeable && own && <MenuItem onSelect={() => actions.edit(bubble)}>{text('menu.edit')}</MenuItem>}
       {isStored && !own && <MenuItem onSelect={() => actions.markUnread(bubble)}>{text('menu.markUnread')}</MenuItem>}
       {message !== null && <MenuItem onSelect={() => setStep('details')}>{text('menu.details')}</MenuItem>}
+      {entry?.state.name === 'waiting' && (
+        <>
+          <MenuItem onSelect={() => outbox.retry(entry.id)}>{text('message.sendNow')}</MenuItem>
+          <MenuItem isDangerous onSelect={() => outbox.discard(entry.id)}>
+            {text('message.delete')}
+          </MenuItem>
+        </>
+      )}
       {isStored && own && (
         <MenuItem isDangerous onSelect={() => setStep('delete')}>
           {text('menu.delete')}

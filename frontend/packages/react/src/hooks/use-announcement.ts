@@ -1,6 +1,6 @@
-import { type Bubble, type TimelineItem, attention } from '@cruddur/client';
+import { type Bubble, type TimelineItem, attention, delayReason } from '@cruddur/client';
 import { useState } from 'react';
-import { explainAttention } from '../texts/attention.ts';
+import { explainEntry } from '../texts/attention.ts';
 import { useTexts } from './use-texts.ts';
 
 interface Announced {
@@ -30,9 +30,9 @@ export function useAnnouncement(items: readonly TimelineItem[], isMuted: boolean
       isNew = false;
       continue;
     }
-    const problem = bubble.entry && attention(bubble.entry);
+    const problem = bubble.entry && explainEntry(texts, bubble.entry);
     if (problem !== null) {
-      news.push(texts.text('message.announceProblem', { problem: explainAttention(texts, problem) }));
+      news.push(texts.text('message.announceProblem', { problem }));
     } else if (isNew && !isMuted && !bubble.own && !bubble.isDeleted) {
       news.push(texts.text('message.announce', { name: bubble.name, text: bubble.text }));
     }
@@ -49,5 +49,5 @@ function keysOf(items: readonly TimelineItem[]): Set<string> {
 
 /** A message that fails is announced once: further attempts may fail too. */
 function newsKey({ key, entry }: Bubble): string {
-  return entry !== null && attention(entry) !== null ? `${key} ${entry.state.name}` : key;
+  return entry !== null && (attention(entry) ?? delayReason(entry)) !== null ? `${key} ${entry.state.name}` : key;
 }

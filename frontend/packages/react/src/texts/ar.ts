@@ -71,6 +71,8 @@ export const ar: Catalog = {
   'message.toHandle':
     'لم تُرسَل. ربما انتقل اسم المستخدم إلى شخص آخر. هل تريد إرسالها إلى صاحب \u2068{handle}\u2069 الحالي؟',
   'message.replyGone': 'لم تُرسَل. حُذفت الرسالة التي تردّ عليها.',
+  'message.unreachable': 'ستُرسَل عند عودة الاتصال',
+  'message.delayed': 'لم تُرسَل بعد. جارٍ إعادة المحاولة…',
   'message.retrying': 'لم تُرسَل بعد. {reason} جارٍ إعادة المحاولة…',
   'message.sendNow': 'إرسال الآن',
   'message.sendAlone': 'إرسال دون الرد',

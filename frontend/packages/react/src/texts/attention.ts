@@ -1,20 +1,39 @@
-import type { Attention, Change } from '@cruddur/client';
+import { type Attention, type Change, type Entry, attention, delayReason } from '@cruddur/client';
 import { explainReason } from './explain.ts';
 import type { MessagesTexts } from './messages-texts.ts';
 
 /** Why a message needs its author's attention. */
-export function explainAttention(texts: MessagesTexts, attention: Attention): string {
+export function explainAttention(texts: MessagesTexts, why: Attention): string {
   const { text } = texts;
-  switch (attention.kind) {
+  switch (why.kind) {
     case 'failed':
-      return text('message.failed', { reason: explainReason(texts, attention.reason) });
+      return text('message.failed', { reason: explainReason(texts, why.reason) });
     case 'too-old':
       return text('message.tooOld');
     case 'to-handle':
-      return text('message.toHandle', { handle: `@${attention.handle}` });
-    case 'retrying':
-      return text('message.retrying', { reason: explainReason(texts, attention.reason) });
+      return text('message.toHandle', { handle: `@${why.handle}` });
   }
+}
+
+/** Attempts after which the reason for a delay is shown. Most delays end with the next attempt. */
+const UNEXPLAINED_ATTEMPTS = 2;
+
+/** Why a message is not sent; null if nothing is wrong. */
+export function explainEntry(texts: MessagesTexts, entry: Entry): string | null {
+  const problem = attention(entry);
+  if (problem !== null) {
+    return explainAttention(texts, problem);
+  }
+  const reason = delayReason(entry);
+  if (reason === null) {
+    return null;
+  }
+  if (reason.kind === 'api' && reason.status === 0) {
+    return texts.text('message.unreachable');
+  }
+  return entry.attempts > UNEXPLAINED_ATTEMPTS
+    ? texts.text('message.retrying', { reason: explainReason(texts, reason) })
+    : texts.text('message.delayed');
 }
 
 /** Why a change of a message failed. */

@@ -46,6 +46,8 @@ export const en = {
   'message.tooOld': 'Not sent for more than a day. Send it now?',
   'message.toHandle': 'Not sent. The handle may have changed hands. Send it to the current {handle}?',
   'message.replyGone': 'Not sent. The message that you reply to was deleted.',
+  'message.unreachable': 'Sent when the connection is back',
+  'message.delayed': 'Not sent yet. Trying again…',
   'message.retrying': 'Not sent yet. {reason} Trying again…',
   'message.sendNow': 'Send now',
   'message.retry': 'Retry',
