@@ -29,6 +29,7 @@ import type { MessagesTexts } from '../texts/messages-texts.ts';
 import { explain } from '../texts/explain.ts';
 import { Announcement } from './announcement.tsx';
 import { BlockedNotice } from './blocked-notice.tsx';
+import { ConversationSkeleton } from './conversation-skeleton.tsx';
 import type { OwnConversationValue } from './conversation-context.ts';
 import { Handle, Name } from './labels.tsx';
 import { RequestNotice } from './request-notice.tsx';
@@ -209,9 +210,13 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
         />
       )}
       {!loaded && entries.length === 0 ? (
-        <div className="cruddur-message-frame cruddur-waiting" role="status">
-          {problem === null ? texts.text('conversation.loading') : explain(texts, problem)}
-        </div>
+        problem === null ? (
+          <ConversationSkeleton />
+        ) : (
+          <div className="cruddur-message-frame cruddur-waiting" role="status">
+            {explain(texts, problem)}
+          </div>
+        )
       ) : (
         <MessageList
           items={items}
