@@ -34,10 +34,10 @@ if (page !== null) {
   Object.defineProperty(page.HTMLElement.prototype, 'offsetParent', { get: () => page.document.body });
   page.HTMLElement.prototype.scrollTo = () => undefined;
   addTopLayer(page);
-  // jsdom has no `matchMedia`. This one has a wide screen and a mouse.
+  // jsdom has no `matchMedia` and no `animate`. This one has a wide screen, a mouse, and no motion.
   page.matchMedia = (query) =>
     Object.assign(new EventTarget(), {
-      matches: query === '(pointer: fine)',
+      matches: query === '(pointer: fine)' || query === '(prefers-reduced-motion: reduce)',
       media: query,
       onchange: null,
       addListener: () => undefined,

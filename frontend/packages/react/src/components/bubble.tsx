@@ -4,6 +4,7 @@ import { useClient, useComponents } from '../context.ts';
 import { useOutbox, useSession } from '../hooks/data.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import { explainAttention, explainChange, explainEntry } from '../texts/attention.ts';
+import { isLargeEmoji } from '../texts/emoji.ts';
 import { ClockTime } from './clock-time.tsx';
 import { ConversationContext } from './conversation-context.ts';
 import { MoreIcon } from './icon.tsx';
@@ -37,6 +38,7 @@ export const BubbleItem = memo(function BubbleItem({ bubble, isLastSent = false,
   const id = useId();
   const classes = ['cruddur-message', own ? 'cruddur-own' : 'cruddur-others', first && 'cruddur-first', last && 'cruddur-last'].filter(Boolean);
   const name = own ? text('message.you') : <bdi key="name">{bubble.name}</bdi>;
+  const isLarge = quote === null && isLargeEmoji(bubble.text);
   const isSent = entry === null || entry.state.name === 'sent';
   const hasMetaBelow = beforePause || isEdited || isSeen || isLastSent || (last && !isSent);
   const meta = (
@@ -69,7 +71,7 @@ export const BubbleItem = memo(function BubbleItem({ bubble, isLastSent = false,
             />
           </div>
         ) : (
-          <div id={id} className={isDeleted ? 'cruddur-bubble cruddur-gone' : 'cruddur-bubble'}>
+          <div id={id} className={`cruddur-bubble${isDeleted ? ' cruddur-gone' : ''}${isLarge ? ' cruddur-large' : ''}`}>
             {quote !== null && (
               <button type="button" className="cruddur-quote" onClick={() => conversation?.show(quote.uuid)}>
                 <QuotedMessage quote={quote} />

@@ -14,6 +14,7 @@ import {
 } from 'react';
 import { Virtualizer, type VirtualizerHandle } from './virtualizer.ts';
 import { useComponents } from '../context.ts';
+import { useArrivals } from '../hooks/use-arrivals.ts';
 import { useInView } from '../hooks/use-in-view.ts';
 import { useMenuGestures } from '../hooks/use-menu-gestures.ts';
 import { useMessageKeys } from '../hooks/use-message-keys.ts';
@@ -25,6 +26,7 @@ import { useUnread } from '../hooks/use-unread.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import { storedMessage } from '../stored-message.ts';
+import { rowOf } from '../rows.ts';
 import { dayLabel } from '../texts/day-label.ts';
 import { DownIcon } from './icons.tsx';
 import { ConversationContext, type ConversationContextValue, type OwnConversationValue } from './conversation-context.ts';
@@ -79,6 +81,7 @@ export function MessageList({
   const { BubbleItem = DefaultBubbleItem } = useComponents();
   const { box, atEnd, isPrepending, toEnd, leaveEnd, onScroll, onHeadGrowth } = useReadingPlace(items, sends);
   const unread = useUnread(items, atEnd);
+  useArrivals(items, box);
   const top = useInView(box, older !== null && !loading && problem === null, onOlder, older);
   const head = useRef<HTMLDivElement>(null);
   const [headHeight, setHeadHeight] = useState(0);
@@ -261,11 +264,6 @@ function useScrollTo(
     },
     [list, box, leaveEnd],
   );
-}
-
-function rowOf(box: HTMLElement | null, key: string): HTMLElement | null {
-  const rows = box?.querySelectorAll<HTMLElement>('[data-key]') ?? [];
-  return [...rows].find((row) => row.dataset['key'] === key) ?? null;
 }
 
 function isVisible(box: HTMLElement | null, key: string): boolean {
