@@ -18,9 +18,11 @@ import { enterKey } from '../hooks/enter-key.ts';
 import { useDraft } from '../hooks/use-draft.ts';
 import { useFocusRing } from '../hooks/use-focus-ring.ts';
 import { useTexts } from '../hooks/use-texts.ts';
+import { type LoadedEmojiPicker, loadEmojiPicker } from '../load-emoji-picker.ts';
+import type { MenuAnchor } from '../menu-anchor.ts';
 import { plainNumber } from '../texts/formats.ts';
 import { storedMessage } from '../stored-message.ts';
-import { CloseIcon, ReplyIcon, SendIcon } from './icons.tsx';
+import { CloseIcon, EmojiIcon, ReplyIcon, SendIcon } from './icons.tsx';
 
 /** The props of a conversation's text field. */
 export interface ComposerProps {
@@ -49,7 +51,8 @@ const sizesItself = typeof CSS === 'object' && CSS.supports('field-sizing', 'con
  */
 export function Composer({ target, person, onSent, takesFocus, replyTo = null, onReplyEnd, onEditLast }: ComposerProps) {
   const client = useClient();
-  const { locale, text: say, rich } = useTexts();
+  const texts = useTexts();
+  const { locale, text: say, rich } = texts;
   const { text, write, compose } = useDraft(
     conversationKey(target),
     earlierNames(target, person),
@@ -60,6 +63,9 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
   const left = charactersLeft(text);
   const [focuses] = useState(takesFocus);
   const ring = useFocusRing();
+  const [picker, setPicker] = useState<(LoadedEmojiPicker & { anchor: MenuAnchor }) | null>(null);
+  /** Whether the press on the button of the picker has closed it. */
+  const wasPicking = useRef(false);
 
   // Focuses the field, except on phones: their keyboard would cover half of the conversation.
   useEffect(() => {
@@ -96,6 +102,23 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
     field.current?.focus();
   }
 
+  async function openPicker(anchor: MenuAnchor): Promise<void> {
+    // The picker returns the focus to it.
+    if (window.matchMedia('(pointer: fine)').matches) {
+      field.current?.focus();
+    }
+    const loaded = await loadEmojiPicker(texts);
+    setPicker(loaded && { ...loaded, anchor });
+  }
+
+  function insert(emoji: string): void {
+    const element = field.current;
+    if (element !== null) {
+      element.setRangeText(emoji, element.selectionStart, element.selectionEnd, 'end');
+      write(element.value);
+    }
+  }
+
   function onSubmit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
     send();
@@ -119,71 +142,96 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
   }
 
   return (
-    <form className="cruddur-composer" aria-label={say('composer.label')} onSubmit={onSubmit}>
-      {replyTo !== null && (
-        <div className="cruddur-composer-reply">
-          <ReplyIcon />
-          <div id={`${id}-reply`} className="cruddur-quote">
-            <span className="cruddur-quote-name">
-              {replyTo.own ? say('reply.toYou') : rich('reply.to', { name: <bdi key="name">{replyTo.name}</bdi> })}
-            </span>
-            <span className="cruddur-quote-text" dir="auto">
-              {replyTo.text}
-            </span>
+    <>
+      <form className="cruddur-composer" aria-label={say('composer.label')} onSubmit={onSubmit}>
+        {replyTo !== null && (
+          <div className="cruddur-composer-reply">
+            <ReplyIcon />
+            <div id={`${id}-reply`} className="cruddur-quote">
+              <span className="cruddur-quote-name">
+                {replyTo.own ? say('reply.toYou') : rich('reply.to', { name: <bdi key="name">{replyTo.name}</bdi> })}
+              </span>
+              <span className="cruddur-quote-text" dir="auto">
+                {replyTo.text}
+              </span>
+            </div>
+            <button type="button" className="cruddur-icon-button" aria-label={say('reply.cancel')} title={say('reply.cancel')} onClick={onReplyEnd}>
+              <CloseIcon />
+            </button>
           </div>
-          <button type="button" className="cruddur-icon-button" aria-label={say('reply.cancel')} title={say('reply.cancel')} onClick={onReplyEnd}>
-            <CloseIcon />
+        )}
+        <div className="cruddur-composer-field">
+          <label htmlFor={id} className="cruddur-visually-hidden">
+            {person === null
+              ? say('composer.fieldUnknown')
+              : say('composer.field', { name: shownName(person.name, person.handle) })}
+          </label>
+          <textarea
+            {...ring}
+            ref={field}
+            id={id}
+            rows={1}
+            // The placeholder has the direction of the page.
+            dir={text === '' ? undefined : directionOf(text)}
+            placeholder={say('composer.placeholder')}
+            value={text}
+            onChange={(event) => write(event.target.value)}
+            onPaste={(event) => {
+              // Set before the first layout, which takes seconds with `auto`.
+              event.currentTarget.dir = directionOf(event.clipboardData.getData('text'));
+            }}
+            onKeyDown={onKeyDown}
+            onCompositionStart={() => compose(true)}
+            onCompositionEnd={() => compose(false)}
+            aria-describedby={replyTo === null ? `${id}-count` : `${id}-reply ${id}-count`}
+            aria-invalid={left < 0}
+            enterKeyHint="send"
+            spellCheck={text.length <= MAX_STORED}
+          />
+          <span id={`${id}-count`} className={left < 0 ? 'cruddur-composer-count cruddur-over' : 'cruddur-composer-count'}>
+            {left <= MAX_LENGTH - COUNTDOWN_FROM && (
+              <>
+                <span aria-hidden="true">{plainNumber(locale, left)}</span>
+                <span className="cruddur-visually-hidden">
+                  {left < 0 ? say('composer.over', { count: -left }) : say('composer.left', { count: left })}
+                </span>
+              </>
+            )}
+          </span>
+          <button
+            type="button"
+            className="cruddur-icon-button cruddur-emoji-button"
+            aria-label={say('composer.emoji')}
+            title={say('composer.emoji')}
+            aria-haspopup="dialog"
+            aria-expanded={picker !== null}
+            onPointerDown={() => {
+              wasPicking.current = picker !== null;
+            }}
+            onClick={(event) => {
+              if (!wasPicking.current) {
+                void openPicker(event.currentTarget.getBoundingClientRect());
+              }
+              wasPicking.current = false;
+            }}
+          >
+            <EmojiIcon />
           </button>
         </div>
+        <button type="submit" className="cruddur-send-button" aria-label={say('composer.send')} title={say('composer.sendHint')} disabled={!isSendable(text)}>
+          <SendIcon />
+        </button>
+        {text.length > MAX_STORED && (
+          <p className="cruddur-composer-note" role="status">
+            {say('composer.tooLong', { max: MAX_STORED })}
+          </p>
+        )}
+      </form>
+      {/* Outside of the form, which Enter would submit. */}
+      {picker !== null && (
+        <picker.EmojiPicker anchor={picker.anchor} data={picker.data} onEmoji={insert} onClose={() => setPicker(null)} />
       )}
-      <div className="cruddur-composer-field">
-        <label htmlFor={id} className="cruddur-visually-hidden">
-          {person === null
-            ? say('composer.fieldUnknown')
-            : say('composer.field', { name: shownName(person.name, person.handle) })}
-        </label>
-        <textarea
-          {...ring}
-          ref={field}
-          id={id}
-          rows={1}
-          // The placeholder has the direction of the page.
-          dir={text === '' ? undefined : directionOf(text)}
-          placeholder={say('composer.placeholder')}
-          value={text}
-          onChange={(event) => write(event.target.value)}
-          onPaste={(event) => {
-            // Set before the first layout, which takes seconds with `auto`.
-            event.currentTarget.dir = directionOf(event.clipboardData.getData('text'));
-          }}
-          onKeyDown={onKeyDown}
-          onCompositionStart={() => compose(true)}
-          onCompositionEnd={() => compose(false)}
-          aria-describedby={replyTo === null ? `${id}-count` : `${id}-reply ${id}-count`}
-          aria-invalid={left < 0}
-          enterKeyHint="send"
-          spellCheck={text.length <= MAX_STORED}
-        />
-        <span id={`${id}-count`} className={left < 0 ? 'cruddur-composer-count cruddur-over' : 'cruddur-composer-count'}>
-          {left <= MAX_LENGTH - COUNTDOWN_FROM && (
-            <>
-              <span aria-hidden="true">{plainNumber(locale, left)}</span>
-              <span className="cruddur-visually-hidden">
-                {left < 0 ? say('composer.over', { count: -left }) : say('composer.left', { count: left })}
-              </span>
-            </>
-          )}
-        </span>
-      </div>
-      <button type="submit" className="cruddur-send-button" aria-label={say('composer.send')} title={say('composer.sendHint')} disabled={!isSendable(text)}>
-        <SendIcon />
-      </button>
-      {text.length > MAX_STORED && (
-        <p className="cruddur-composer-note" role="status">
-          {say('composer.tooLong', { max: MAX_STORED })}
-        </p>
-      )}
-    </form>
+    </>
   );
 }
 

@@ -58,6 +58,15 @@ export function AlertIcon() {
   );
 }
 
+export function EmojiIcon() {
+  return (
+    <Icon>
+      <circle cx="12" cy="12" r="8.5" />
+      <path d="M9 9.5v.01M15 9.5v.01M8.200 14a4.500 4.500 0 0 0 7.600 0" />
+    </Icon>
+  );
+}
+
 export function ReplyIcon() {
   return (
     <Icon mirrored>

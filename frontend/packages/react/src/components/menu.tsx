@@ -1,9 +1,7 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useLayoutEffect, useRef } from 'react';
 import { focusedIn } from '../focus.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
-
-/** Pixels between a menu and the edges of the window. */
-const MARGIN = 8;
+import { place } from './place-popover.ts';
 
 interface MenuProps {
   label: string;
@@ -173,14 +171,4 @@ function below(current: number, items: readonly HTMLElement[], step: 1 | -1): nu
     }
   }
   return null;
-}
-
-/** Places a menu below its anchor, or above if there is no room, within the window. */
-function place(menu: HTMLElement, { left, right, top, bottom }: MenuAnchor): void {
-  const { width, height } = menu.getBoundingClientRect();
-  const { innerWidth, innerHeight } = window;
-  const x = getComputedStyle(menu).direction === 'rtl' ? right - width : left;
-  const y = bottom + height + MARGIN <= innerHeight ? bottom : top - height;
-  menu.style.left = `${Math.max(MARGIN, Math.min(x, innerWidth - width - MARGIN))}px`;
-  menu.style.top = `${Math.max(MARGIN, Math.min(y, innerHeight - height - MARGIN))}px`;
 }
