@@ -137,7 +137,7 @@ export function EmojiPicker({ anchor, data, onEmoji, onClose }: EmojiPickerProps
           <Picker.SkinToneSelector className="cruddur-icon-button" aria-label={text('emoji.tone')} title={text('emoji.tone')} />
         </div>
         {/* The arrow keys go from left to right in every language. */}
-        <Picker.Viewport className="cruddur-emoji-viewport" dir="ltr" tabIndex={0} aria-label={text('emoji.label')}>
+        <Picker.Viewport className="cruddur-emoji-viewport" dir="ltr" role="group" tabIndex={0} aria-label={text('emoji.label')}>
           <Picker.Empty className="cruddur-emoji-empty" dir="auto">
             {text('emoji.none')}
           </Picker.Empty>
