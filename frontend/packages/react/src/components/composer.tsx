@@ -43,6 +43,9 @@ export interface ComposerProps {
 /** The length, in UTF-16 units, from which the field has its full height without being measured. */
 const FULL_HEIGHT_FROM = 4000;
 
+/** Pixels between the button of the emoji picker and the picker. */
+const GAP = 8;
+
 const sizesItself = typeof CSS === 'object' && CSS.supports('field-sizing', 'content');
 
 /**
@@ -210,7 +213,8 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
             }}
             onClick={(event) => {
               if (!wasPicking.current) {
-                void openPicker(event.currentTarget.getBoundingClientRect());
+                const { left, right, top, bottom } = event.currentTarget.getBoundingClientRect();
+              void openPicker({ left, right, top: top - GAP, bottom: bottom + GAP });
               }
               wasPicking.current = false;
             }}

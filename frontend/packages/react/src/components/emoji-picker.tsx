@@ -2,6 +2,7 @@ import { type EmojiData, type EmojiPickerListComponents, EmojiPicker as Picker }
 import { useEffect, useLayoutEffect, useRef } from 'react';
 import { groups } from '../emoji/emoji-list.ts';
 import { withTone } from '../emoji/tones.ts';
+import { useFocusRing } from '../hooks/use-focus-ring.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import type { MessagesTexts } from '../texts/messages-texts.ts';
@@ -87,6 +88,7 @@ export function EmojiPicker({ anchor, data, onEmoji, onClose }: EmojiPickerProps
   const { text } = useTexts();
   const picker = useRef<HTMLDivElement>(null);
   const isShown = useRef(false);
+  const ring = useFocusRing();
 
   useLayoutEffect(() => {
     const element = picker.current;
@@ -133,7 +135,7 @@ export function EmojiPicker({ anchor, data, onEmoji, onClose }: EmojiPickerProps
         onEmojiSelect={({ emoji }) => choose(emoji)}
       >
         <div className="cruddur-emoji-head">
-          <Picker.Search className="cruddur-input" aria-label={text('emoji.search')} placeholder={text('emoji.search')} autoComplete="off" />
+          <Picker.Search {...ring} className="cruddur-input" aria-label={text('emoji.search')} placeholder={text('emoji.search')} autoComplete="off" />
           <Picker.SkinToneSelector className="cruddur-icon-button" aria-label={text('emoji.tone')} title={text('emoji.tone')} />
         </div>
         {/* The arrow keys go from left to right in every language. */}
