@@ -167,6 +167,7 @@ test('the emoji picker adds reactions, and inserts at the caret of the text fiel
   const picker = page.getByRole('dialog', { name: t('emoji.label') });
   const search = picker.getByRole('searchbox', { name: t('emoji.search') });
   await search.fill('🥳');
+  await expect(picker.getByRole('gridcell')).toHaveText(['🥳']);
   await page.keyboard.press('Enter');
   await expect(message(page, 'React to this').locator('.cruddur-reaction')).toHaveText('🥳');
   await expect(picker).toHaveCount(0);

@@ -213,8 +213,8 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
             }}
             onClick={(event) => {
               if (!wasPicking.current) {
-                const { left, right, top, bottom } = event.currentTarget.getBoundingClientRect();
-              void openPicker({ left, right, top: top - GAP, bottom: bottom + GAP });
+                const button = event.currentTarget.getBoundingClientRect();
+                void openPicker({ left: button.left, right: button.right, top: button.top - GAP, bottom: button.bottom + GAP });
               }
               wasPicking.current = false;
             }}

@@ -58,7 +58,7 @@ export async function loadEmojiData(texts: MessagesTexts): Promise<EmojiData> {
       const [label = '', ...tags] = names[index]?.split(';') ?? [];
       const hasTones = mark.length > 1 && mark.endsWith('*');
       const emoji = hasTones ? mark.slice(0, -1) : mark;
-      return { emoji, category, label, version: 1, tags: [...tags, emoji], ...(hasTones && { skins: skinsOf(emoji) }) };
+      return { emoji, category, label, version: 1, tags: [...tags, emoji], skins: hasTones ? skinsOf(emoji) : undefined };
     }),
     skinTones: {
       light: text('emoji.toneLight'),
