@@ -31,15 +31,16 @@ const GROUP_KEYS = [
   'emoji.flags',
 ] as const;
 
+/** The library counts rows and columns from 0, where ARIA has 1, and finds the rows by their numbers. */
 const LIST: EmojiPickerListComponents = {
   CategoryHeader: ({ category, ...props }) => (
     <div {...props} className="cruddur-emoji-group" dir="auto">
       {category.label}
     </div>
   ),
-  Row: (props) => <div {...props} className="cruddur-emoji-row" />,
-  Emoji: ({ emoji, ...props }) => (
-    <button type="button" {...props} className="cruddur-emoji">
+  Row: ({ 'aria-rowindex': row, ...props }) => <div {...props} aria-rowindex={row || undefined} className="cruddur-emoji-row" />,
+  Emoji: ({ emoji, 'aria-colindex': column = 0, ...props }) => (
+    <button type="button" {...props} role="gridcell" aria-colindex={column + 1} className="cruddur-emoji">
       {emoji.emoji}
     </button>
   ),
