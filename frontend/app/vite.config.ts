@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 import { parse } from '@formatjs/icu-messageformat-parser';
 import react from '@vitejs/plugin-react';
-import { type Plugin, defaultClientConditions, defineConfig, transformWithOxc } from 'vite';
+import { type Plugin, build, defaultClientConditions, defineConfig, transformWithOxc } from 'vite';
 
 /** The policy of the built page. API, socket and issuer can be at any encrypted origin; http and ws are for local stacks. */
 const CONTENT_SECURITY_POLICY = [
@@ -27,6 +28,46 @@ const contentSecurityPolicy: Plugin = {
       injectTo: 'head-prepend',
     },
   ],
+};
+
+/** Bundles a script that is not part of the page's modules. */
+async function bundled(name: string): Promise<string> {
+  const built = await build({
+    configFile: false,
+    logLevel: 'warn',
+    publicDir: false,
+    build: {
+      write: false,
+      target: 'es2022',
+      rolldownOptions: { input: fileURLToPath(new URL(`src/${name}`, import.meta.url)), output: { format: 'iife' } },
+    },
+  });
+  const [chunk] = 'output' in built ? built.output : [];
+  if (chunk?.type !== 'chunk') {
+    throw new Error(`${name} has no output`);
+  }
+  return chunk.code.trim();
+}
+
+/** Runs `first-paint.ts` before the page is painted. Modules run later, and the policy allows no inline scripts. */
+const firstPaint = (): Plugin => {
+  let base = '/';
+  return {
+    name: 'first-paint',
+    configResolved: (config) => {
+      base = config.base;
+    },
+    async buildStart() {
+      if (this.environment.mode === 'build') {
+        this.emitFile({ type: 'asset', name: 'first-paint.js', source: await bundled('first-paint.ts') });
+      }
+    },
+    async transformIndexHtml(_, { bundle }) {
+      const file = Object.values(bundle ?? {}).find((output) => output.type === 'asset' && output.names.includes('first-paint.js'));
+      const script = file === undefined ? { children: await bundled('first-paint.ts') } : { attrs: { src: base + file.fileName } };
+      return [{ tag: 'script', injectTo: 'head', ...script }];
+    },
+  };
 };
 
 /** Parses the texts at build time, so that the page does without the parser. A syntax error fails the build. */
@@ -114,7 +155,7 @@ const stack = { target: 'http://127.0.0.1:4567', changeOrigin: false };
 const proxy = { '/api': stack, '/local': stack, '/ws': { ...stack, ws: true } };
 
 export default defineConfig({
-  plugins: [react(), contentSecurityPolicy, parsedTexts, stylesOfChunks(), socketOfStack, brotli],
+  plugins: [react(), contentSecurityPolicy, firstPaint(), parsedTexts, stylesOfChunks(), socketOfStack, brotli],
   // The packages' sources, which need no build of their own.
   resolve: { conditions: ['@cruddur/source', ...defaultClientConditions] },
   build: {

@@ -134,3 +134,30 @@ test('the settings have a download of everything that the person sees', async ({
   expect(lines[0]).toMatchObject({ me: { handle: 'sunyoung' } });
   expect(lines).toContainEqual(expect.objectContaining({ message: expect.objectContaining({ message: 'For the export' }) as unknown }));
 });
+
+test('a chosen theme applies at once, and from the first paint of later pages', async ({ signIn }) => {
+  const page = await signIn('sunyoung', { colorScheme: 'light' });
+  const look = () =>
+    page.evaluate(() => ({
+      text: getComputedStyle(document.querySelector('#root') ?? document.body).color,
+      bars: [...document.querySelectorAll('meta')].find(({ name, media }) => name === 'theme-color' && matchMedia(media).matches)?.content,
+    }));
+  const light = await look();
+  await page.getByRole('button', { name: t('settings'), exact: true }).click();
+  const choice = page.getByRole('combobox', { name: t('settings.theme') });
+  await choice.selectOption(t('settings.dark'));
+  const dark = await look();
+  expect(dark.text).not.toBe(light.text);
+  expect(dark.bars).not.toBe(light.bars);
+
+  // Without the scripts of the page, only the placeholder is painted.
+  await page.route(/assets\/index-[^/]*\.js$/, (route) => route.abort());
+  await page.reload();
+  expect(await look()).toEqual(dark);
+  await page.unroute(/assets\/index-[^/]*\.js$/);
+  await page.reload();
+  await page.getByRole('button', { name: t('settings'), exact: true }).click();
+  await expect(choice).toHaveValue('dark');
+  await choice.selectOption(t('settings.system'));
+  expect(await look()).toEqual(light);
+});

@@ -1,10 +1,13 @@
 import '@cruddur/react/styles/overlays.css';
 import '../styles/settings.css';
-import { type MessagesFrom, eraseAccount, exportOf, sameHandle, stateOf, typedHandle } from '@cruddur/client';
+import { eraseAccount, exportOf, sameHandle, stateOf, typedHandle } from '@cruddur/client';
 import { Handle, useMe } from '@cruddur/react';
 import { type ReactNode, type SubmitEvent, useEffect, useId, useRef, useState } from 'react';
+import { local } from '../auth/storage.ts';
 import { useSignedIn, useSignOut } from '../signed-in.tsx';
+import { type Theme, applyTheme, THEME_KEY } from '../theme.ts';
 import { usePageTexts } from '../texts/texts.tsx';
+import type { PagesTextKey } from '../texts/pages/en.ts';
 import { usePagesTexts } from '../texts/pages/use-pages-texts.ts';
 import { Devices } from './devices.tsx';
 import { useSaving } from './use-saving.ts';
@@ -15,6 +18,8 @@ type Lists = Awaited<ReturnType<typeof loadLists>>;
 
 /** The choices of who may write, with their texts. */
 const MESSAGES_FROM = { everyone: 'settings.everyone', requests: 'settings.requests', nobody: 'settings.nobody' } as const;
+
+const THEMES = { '': 'settings.system', light: 'settings.light', dark: 'settings.dark' } as const;
 
 /** The longest display name, in Unicode scalar values. */
 const MAX_NAME = 64;
@@ -43,6 +48,7 @@ export function Settings({ notifies, onNotifies, onClose }: Props) {
       <DisplayName />
       <ReadReceipts />
       <Notifications isOn={notifies} onChange={onNotifies} />
+      <Appearance />
       <WhoMayWrite />
       <Disclosure title={text('settings.blocked')}>{({ BlockedPeople }) => <BlockedPeople />}</Disclosure>
       <Devices />
@@ -145,39 +151,81 @@ function Notifications({ isOn, onChange }: { isOn: boolean; onChange: (isOn: boo
   );
 }
 
+function Appearance() {
+  const { text } = usePagesTexts();
+  const [theme, setTheme] = useState<Theme>(() => {
+    const stored = local.get(THEME_KEY);
+    return stored === 'light' || stored === 'dark' ? stored : '';
+  });
+
+  function change(next: Theme) {
+    setTheme(next);
+    applyTheme(next);
+    local.set(THEME_KEY, next);
+  }
+
+  return (
+    <Choice label={text('settings.theme')} hint={text('settings.themeHint')} options={THEMES} value={theme} onChange={change} />
+  );
+}
+
 function WhoMayWrite() {
   const { client } = useSignedIn();
   const { text } = usePagesTexts();
   const { me } = useMe();
   const { problem, save } = useSaving();
+  return (
+    <Choice
+      label={text('settings.messagesFrom')}
+      hint={text('settings.messagesFromHint')}
+      problem={problem}
+      options={MESSAGES_FROM}
+      value={me?.messages_from ?? 'everyone'}
+      disabled={me?.messages_from === undefined}
+      onChange={(from) => void save(() => stateOf(client).updateMe({ messages_from: from }))}
+    />
+  );
+}
+
+interface ChoiceProps<Value extends string> {
+  label: string;
+  hint: string;
+  problem?: string | null;
+  /** The values with their texts. */
+  options: Record<Value, PagesTextKey>;
+  value: Value;
+  disabled?: boolean;
+  onChange: (value: Value) => void;
+}
+
+function Choice<Value extends string>({ label, hint, problem = null, options, value, disabled, onChange }: ChoiceProps<Value>) {
+  const { text } = usePagesTexts();
   const id = useId();
-
-  function change(value: string) {
-    const from = (Object.keys(MESSAGES_FROM) as MessagesFrom[]).find((name) => name === value);
-    if (from !== undefined) {
-      void save(() => stateOf(client).updateMe({ messages_from: from }));
-    }
-  }
-
+  const values = Object.keys(options) as Value[];
   return (
     <div className="cruddur-switch">
-      <label htmlFor={id}>{text('settings.messagesFrom')}</label>
+      <label htmlFor={id}>{label}</label>
       <select
         id={id}
         className="cruddur-select"
-        value={me?.messages_from ?? 'everyone'}
-        disabled={me?.messages_from === undefined}
-        onChange={(event) => change(event.target.value)}
+        value={value}
+        disabled={disabled}
+        onChange={({ target }) => {
+          const chosen = values.find((each) => each === target.value);
+          if (chosen !== undefined) {
+            onChange(chosen);
+          }
+        }}
         aria-describedby={`${id}-hint`}
       >
-        {Object.entries(MESSAGES_FROM).map(([name, key]) => (
-          <option key={name} value={name}>
-            {text(key)}
+        {values.map((each) => (
+          <option key={each} value={each}>
+            {text(options[each])}
           </option>
         ))}
       </select>
       <p id={`${id}-hint`} className={problem === null ? 'cruddur-hint' : 'cruddur-problem'} role="status">
-        {problem ?? text('settings.messagesFromHint')}
+        {problem ?? hint}
       </p>
     </div>
   );
