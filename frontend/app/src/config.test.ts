@@ -20,6 +20,9 @@ describe('the configuration', () => {
       scope: 'openid profile',
       logoutUrl: null,
       connectTo: [],
+      name: null,
+      accent: null,
+      logo: null,
     });
   });
 
@@ -40,6 +43,7 @@ describe('the configuration', () => {
     ['http in an array', { ...FILE, connect_to: ['http://a.example'] }, 'config.json: "connect_to" must begin with https: http://a.example'],
     ['https for the socket', { ...FILE, websocket_url: 'https://a.example' }, 'config.json: "websocket_url" must begin with wss: https://a.example'],
     ['ws', { ...FILE, websocket_url: 'ws://a.example' }, 'config.json: "websocket_url" must begin with wss: ws://a.example'],
+    ['blank name', { ...FILE, name: '' }, 'config.json: "name" must be a non-empty string.'],
     ['http', { ...FILE, api_url: 'http://a.example' }, 'config.json: "api_url" must begin with https: http://a.example'],
   ])('is rejected with a reason: %s', (_, file, message) => {
     expect(() => parseConfig(file, ORIGIN)).toThrow(message);

@@ -11,6 +11,12 @@ export interface Config {
   logoutUrl: string | null;
   /** Further origins that the page may connect to, such as that of the issuer's token endpoint. */
   connectTo: string[];
+  /** The name of the page in place of the texts'; null for theirs. */
+  name: string | null;
+  /** The color of buttons, links and own messages. */
+  accent: string | null;
+  /** The address of an image in place of the page's logo. */
+  logo: string | null;
 }
 
 /** An invalid `config.json`. The message is for the person who deploys the page. */
@@ -26,12 +32,15 @@ export function parseConfig(json: unknown, origin: string): Config {
   const fields = new Map<string, unknown>(Object.entries(json));
   return {
     apiUrl: address(fields, 'api_url', origin),
-    websocketUrl: optional(fields, 'websocket_url', origin.replace(/^http/, 'ws')),
+    websocketUrl: optional(fields, 'websocket_url', address, origin.replace(/^http/, 'ws')),
     authority: address(fields, 'authority', origin),
     clientId: text(fields, 'client_id'),
     scope: text(fields, 'scope'),
-    logoutUrl: optional(fields, 'logout_url', origin),
+    logoutUrl: optional(fields, 'logout_url', address, origin),
     connectTo: addresses(fields, 'connect_to', origin),
+    name: optional(fields, 'name', text, origin),
+    accent: optional(fields, 'accent', text, origin),
+    logo: optional(fields, 'logo', text, origin),
   };
 }
 
@@ -72,8 +81,8 @@ function addresses(fields: Map<string, unknown>, name: string, origin: string): 
   return values.map((value: unknown) => address(new Map([[name, value]]), name, origin));
 }
 
-function optional(fields: Map<string, unknown>, name: string, origin: string): string | null {
-  return (fields.get(name) ?? null) === null ? null : address(fields, name, origin);
+function optional(fields: Map<string, unknown>, name: string, parse: typeof address, origin: string): string | null {
+  return (fields.get(name) ?? null) === null ? null : parse(fields, name, origin);
 }
 
 /** Resolves a URL against `origin`, whose scheme says whether the URL is that of a socket. */

@@ -16,13 +16,17 @@ async function start(): Promise<void> {
   if (element === null) {
     throw new Error('index.html has no #root');
   }
-  const language = await loadLanguage(navigator.languages);
+  let language = await loadLanguage(navigator.languages);
   document.documentElement.lang = language.texts.locale;
   document.documentElement.dir = language.direction;
   const root = createRoot(element);
   let config: Config;
   try {
     config = await loadConfig(`${base}config.json`, window.location.origin);
+    if (config.name ?? config.accent ?? config.logo) {
+      const { applyBrand } = await import('./brand.ts');
+      language = applyBrand(config, window.location.origin, language);
+    }
   } catch (error) {
     const { ConfigProblem } = await import('./shell/pages.ts');
     const reason = error instanceof ConfigError ? error.message : String(error);

@@ -12,6 +12,9 @@ export const CONFIG: Config = {
   scope: 'openid',
   logoutUrl: null,
   connectTo: [],
+  name: null,
+  accent: null,
+  logo: null,
 };
 
 /** Renders the whole page at an address for a signed-in user. */

@@ -75,9 +75,9 @@ export const en = {
   'account.title': 'Account not set up',
   'account.heading': 'Your account is not set up yet',
   'account.text':
-    'You are signed in, but this account is not set up in Cruddur yet. A new account may take a moment. If it takes longer, contact the administrator.',
+    'You are signed in, but this account is not set up yet. A new account may take a moment. If it takes longer, contact the administrator.',
   'account.textAs':
-    'You are signed in as {handle}, but this account is not set up in Cruddur yet. A new account may take a moment. If it takes longer, contact the administrator.',
+    'You are signed in as {handle}, but this account is not set up yet. A new account may take a moment. If it takes longer, contact the administrator.',
 
   'config.title': "{app} can't start",
   'config.text':

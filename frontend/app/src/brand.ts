@@ -1,0 +1,36 @@
+import './styles/brand.css';
+import { accentColors } from './accent.ts';
+import { type Config, ConfigError } from './config.ts';
+import type { Language } from './texts/texts.tsx';
+
+/** Applies the name, the accent and the logo of a deployment. Returns the language with that name. Throws a `ConfigError`. */
+export function applyBrand({ name, accent, logo }: Config, origin: string, language: Language): Language {
+  const { style } = document.documentElement;
+  if (accent !== null) {
+    for (const [variable, color] of Object.entries(accentColors(accent))) {
+      style.setProperty(variable, color);
+    }
+  }
+  if (logo !== null) {
+    const url = logoUrl(logo, origin);
+    style.setProperty('--page-logo', `url(${JSON.stringify(url)})`);
+    const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]');
+    icon?.removeAttribute('type');
+    icon?.setAttribute('href', url);
+  }
+  return name === null ? language : withName(language, name);
+}
+
+/** The address of the logo. The policy of the page allows no other origins. */
+function logoUrl(logo: string, origin: string): string {
+  const url = URL.canParse(logo, origin) ? new URL(logo, origin) : null;
+  if (url === null || (url.origin !== origin && !logo.startsWith('data:image/'))) {
+    throw new ConfigError(`config.json: "logo" must be at the origin of the page: ${logo}`);
+  }
+  return url.href;
+}
+
+function withName(language: Language, name: string): Language {
+  const { texts } = language;
+  return { ...language, texts: { ...texts, text: (key, values) => (key === 'app' ? name : texts.text(key, values)) } };
+}
