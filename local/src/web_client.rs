@@ -37,6 +37,17 @@ const SOURCES: [&str; 8] = [
 /// The client's own routes. All serve the same file, whose script reads the path.
 const PAGES: [&str; 6] = ["/", "/callback", "/callback/", "/messages", "/messages/", "/messages/{*rest}"];
 
+/// Files with fixed names, and their content types.
+const FILES: [(&str, &str); 7] = [
+    ("favicon.svg", "image/svg+xml"),
+    ("manifest.webmanifest", "application/manifest+json"),
+    ("service-worker.js", "text/javascript"),
+    ("icon-180.png", "image/png"),
+    ("icon-192.png", "image/png"),
+    ("icon-512.png", "image/png"),
+    ("icon-maskable-512.png", "image/png"),
+];
+
 /// Seconds until the page that stands in for the client reloads.
 const RELOAD_AFTER: u8 = 2;
 
@@ -67,11 +78,10 @@ impl WebClient {
             .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, immutable))
             .service(ServeDir::new(built.join("assets")).precompressed_br());
         let pages = PAGES.into_iter().fold(Router::new(), |router, path| router.route(path, get(index)));
-        pages
-            .route("/config.json", get(config))
-            .route("/favicon.svg", get(|client| file(client, "favicon.svg", "image/svg+xml")))
-            .nest_service("/assets", assets)
-            .with_state(self.clone())
+        let files = FILES.into_iter().fold(pages, |router, (name, content_type)| {
+            router.route(&format!("/{name}"), get(move |client| file(client, name, content_type)))
+        });
+        files.route("/config.json", get(config)).nest_service("/assets", assets).with_state(self.clone())
     }
 
     /// Returns `true` if the client can be used. A stack without the client's sources has none.
@@ -252,6 +262,7 @@ mod tests {
         fs::create_dir_all(folder.path().join("dist/assets")).unwrap();
         fs::write(folder.path().join("dist/index.html"), "the page").unwrap();
         fs::write(folder.path().join("dist/config.json"), "{}").unwrap();
+        fs::write(folder.path().join("dist/service-worker.js"), "the worker").unwrap();
         fs::write(folder.path().join("dist/assets/main-1a2b.js"), "the script").unwrap();
         folder
     }
@@ -274,6 +285,8 @@ mod tests {
         }
         assert_eq!(get(folder.path(), "/callback?code=1&state=2").await, page);
         assert_eq!(get(folder.path(), "/config.json").await.2, "{}");
+        let worker = (StatusCode::OK, "no-cache".to_owned(), "the worker".to_owned());
+        assert_eq!(get(folder.path(), "/service-worker.js").await, worker);
         assert_eq!(get(folder.path(), "/elsewhere").await.0, StatusCode::NOT_FOUND);
     }
 
