@@ -17,6 +17,8 @@ export default defineConfig({
     viewport: { width: 1180, height: 800 },
     timezoneId: 'Europe/Berlin',
     trace: 'retain-on-failure',
+    // Playwright does not intercept the requests of a service worker. offline.spec.ts allows it.
+    serviceWorkers: 'block',
     launchOptions: {
       executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
       args: [

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +13,8 @@ const CONTENT_SECURITY_POLICY = [
   "script-src 'self'",
   "style-src 'self'",
   "img-src 'self' data:",
+  "manifest-src 'self'",
+  "worker-src 'self'",
   "connect-src 'self' https: wss: http://localhost:* http://127.0.0.1:* ws://localhost:* ws://127.0.0.1:*",
   "form-action 'none'",
   "base-uri 'none'",
@@ -30,21 +33,22 @@ const contentSecurityPolicy: Plugin = {
   ],
 };
 
-/** Bundles a script that is not part of the page's modules. */
-async function bundled(name: string): Promise<string> {
+/** Bundles a script that is not part of the page's modules. `values` replaces names in it. */
+async function bundled(path: string, values: Record<string, unknown> = {}): Promise<string> {
   const built = await build({
     configFile: false,
     logLevel: 'warn',
     publicDir: false,
+    define: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, JSON.stringify(value)])),
     build: {
       write: false,
       target: 'es2022',
-      rolldownOptions: { input: fileURLToPath(new URL(`src/${name}`, import.meta.url)), output: { format: 'iife' } },
+      rolldownOptions: { input: fileURLToPath(new URL(path, import.meta.url)), output: { format: 'iife' } },
     },
   });
   const [chunk] = 'output' in built ? built.output : [];
   if (chunk?.type !== 'chunk') {
-    throw new Error(`${name} has no output`);
+    throw new Error(`${path} has no output`);
   }
   return chunk.code.trim();
 }
@@ -59,12 +63,12 @@ const firstPaint = (): Plugin => {
     },
     async buildStart() {
       if (this.environment.mode === 'build') {
-        this.emitFile({ type: 'asset', name: 'first-paint.js', source: await bundled('first-paint.ts') });
+        this.emitFile({ type: 'asset', name: 'first-paint.js', source: await bundled('src/first-paint.ts') });
       }
     },
     async transformIndexHtml(_, { bundle }) {
       const file = Object.values(bundle ?? {}).find((output) => output.type === 'asset' && output.names.includes('first-paint.js'));
-      const script = file === undefined ? { children: await bundled('first-paint.ts') } : { attrs: { src: base + file.fileName } };
+      const script = file === undefined ? { children: await bundled('src/first-paint.ts') } : { attrs: { src: base + file.fileName } };
       return [{ tag: 'script', injectTo: 'head', ...script }];
     },
   };
@@ -138,6 +142,18 @@ const stylesHelper = (base: string) => `
     Promise.all(files.filter((file) => file.endsWith('.css')).map((file) => (loaded[file] ??= load(file)))).then(chunk);
 `;
 
+/** Adds the service worker, with the names of all assets. */
+const serviceWorker: Plugin = {
+  name: 'service-worker',
+  apply: 'build',
+  async writeBundle({ dir = '' }, bundle) {
+    const ASSETS = Object.keys(bundle).filter((file) => file.startsWith('assets/'));
+    const ENTRY = Object.values(bundle).find((output) => output.type === 'chunk' && output.isEntry)?.fileName;
+    const VERSION = createHash('sha256').update(readFileSync(join(dir, 'index.html'))).update(ASSETS.join()).digest('hex').slice(0, 16);
+    writeFileSync(join(dir, 'service-worker.js'), await bundled('worker/service-worker.ts', { ASSETS, ENTRY, VERSION }));
+  },
+};
+
 /** Adds a compressed copy of each asset, which the local stack sends. */
 const brotli: Plugin = {
   name: 'brotli',
@@ -155,7 +171,7 @@ const stack = { target: 'http://127.0.0.1:4567', changeOrigin: false };
 const proxy = { '/api': stack, '/local': stack, '/ws': { ...stack, ws: true } };
 
 export default defineConfig({
-  plugins: [react(), contentSecurityPolicy, firstPaint(), parsedTexts, stylesOfChunks(), socketOfStack, brotli],
+  plugins: [react(), contentSecurityPolicy, firstPaint(), parsedTexts, stylesOfChunks(), socketOfStack, serviceWorker, brotli],
   // The packages' sources, which need no build of their own.
   resolve: { conditions: ['@cruddur/source', ...defaultClientConditions] },
   build: {

@@ -11,12 +11,18 @@ const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript',
   '.json': 'application/json',
+  '.png': 'image/png',
   '.svg': 'image/svg+xml',
+  '.webmanifest': 'application/manifest+json',
 };
 
 /** A static host at its own origin: the built files with another `config.json`. */
 export class Site {
   readonly url: string;
+  /** Files in place of the built ones, by name; null for those that are missing. */
+  readonly replaced = new Map<string, string | null>();
+  /** Milliseconds before each response. */
+  delayMillis = 0;
   readonly #server: Server;
 
   private constructor(server: Server) {
@@ -26,14 +32,15 @@ export class Site {
 
   /** Proxies `/local/issuer` to `issuer`: the local stack's issuer allows no other origin. */
   static async start(config: (url: string) => object, issuer?: string): Promise<Site> {
-    const server = createServer((incoming, response) => {
+    const server = createServer(async (incoming, response) => {
+      await new Promise((resolve) => setTimeout(resolve, site.delayMillis));
       const { pathname } = new URL(incoming.url ?? '/', 'http://site.test');
       if (issuer !== undefined && pathname.startsWith('/local/issuer/')) {
         proxy(incoming, response, issuer);
       } else if (pathname === '/config.json') {
         response.setHeader('content-type', 'application/json').end(JSON.stringify(config(site.url)));
       } else {
-        void serve(pathname, response);
+        void serve(pathname, site.replaced, response);
       }
     });
     await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
@@ -47,10 +54,13 @@ export class Site {
   }
 }
 
-async function serve(pathname: string, response: ServerResponse): Promise<void> {
-  const name = extname(pathname) === '' ? 'index.html' : pathname;
+async function serve(pathname: string, replaced: Site['replaced'], response: ServerResponse): Promise<void> {
+  const name = extname(pathname) === '' ? 'index.html' : pathname.slice(1);
   try {
-    const file = await readFile(join(dist, name));
+    const file = replaced.get(name) ?? (replaced.has(name) ? null : await readFile(join(dist, name)));
+    if (file === null) {
+      throw new Error('missing');
+    }
     response.setHeader('content-type', types[extname(name)] ?? 'application/octet-stream').end(file);
   } catch {
     response.writeHead(404).end();

@@ -1,0 +1,82 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { Site } from './site.ts';
+import type { Stack } from './stack.ts';
+import { type Page, composer, expect, inbox, openConversation, signInAs, t, test } from './test.ts';
+
+test.use({ serviceWorkers: 'allow' });
+
+const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
+
+const siteOf = (stack: Stack) =>
+  Site.start(
+    (url) => ({
+      api_url: stack.url,
+      websocket_url: `${stack.url.replace('http', 'ws')}/ws`,
+      authority: `${url}/local/issuer`,
+      client_id: 'cruddur-local-client',
+      scope: 'openid profile',
+      logout_url: null,
+    }),
+    stack.url,
+  );
+
+/** Waits until the worker has stored the page. */
+async function expectStored(page: Page): Promise<void> {
+  await page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated');
+}
+
+test('the page starts without a network, and with a slow one', async ({ browser, stack }) => {
+  const site = await siteOf(stack);
+  const page = await (await browser.newContext({ baseURL: site.url })).newPage();
+  await page.goto('/messages');
+  await signInAs(page, 'sunyoung');
+  await openConversation(page, 'Scarlett Ho');
+  await expectStored(page);
+  const stored = await page.evaluate(async () => {
+    const requests = (await caches.keys()).map(async (name) => (await caches.open(name)).keys());
+    return (await Promise.all(requests)).flat().map(({ url }) => new URL(url).pathname);
+  });
+  expect(stored.filter((path) => path !== '/' && path !== '/config.json' && !path.startsWith('/assets/'))).toEqual([]);
+
+  site.delayMillis = 60_000;
+  await page.reload();
+  await expect(inbox(page)).toBeVisible();
+  site.delayMillis = 0;
+  await page.context().setOffline(true);
+  await page.reload();
+  await expect(composer(page)).toBeVisible();
+  await expect(page.getByText(t('banner.offline'))).toBeVisible();
+  await site.stop();
+});
+
+test('a deployment is used at the next load, and the open page still loads parts of its own version', async ({ browser, stack }) => {
+  const site = await siteOf(stack);
+  const page = await (await browser.newContext({ baseURL: site.url })).newPage();
+  await page.goto('/messages');
+  await signInAs(page, 'sunyoung');
+  await openConversation(page, 'Scarlett Ho');
+  await expectStored(page);
+
+  // The new version has none of the files of the old one but those of the start.
+  const [html = '', worker = ''] = await Promise.all(['index.html', 'service-worker.js'].map((name) => readFile(DIST + name, 'utf8')));
+  const pages = (await readdir(`${DIST}assets`)).filter((name) => /^pages-.*\.(?:js|css)$/.test(name));
+  site.replaced.set('index.html', html.replace('<html ', '<html data-version="new" '));
+  const withoutPages = pages.reduce((script, name) => script.replace(`\`assets/${name}\`,`, ''), worker);
+  site.replaced.set('service-worker.js', withoutPages.replace(/`[0-9a-f]{16}`/, '`new`'));
+  for (const name of pages) {
+    site.replaced.set(`assets/${name}`, null);
+  }
+  const other = await page.context().newPage();
+  // Within three seconds, or the stored page is shown.
+  await expect(async () => {
+    await other.goto('/messages');
+    await expect(other.locator('html[data-version=new]')).toHaveCount(1, { timeout: 1000 });
+  }).toPass();
+  await expect.poll(() => other.evaluate(async () => (await caches.keys()).some((name) => name.endsWith(' new')))).toBe(true);
+  await other.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.installing === null);
+
+  await page.getByRole('button', { name: t('settings'), exact: true }).click();
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await site.stop();
+});
