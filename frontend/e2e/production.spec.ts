@@ -127,3 +127,24 @@ test('with a Cognito pool, the sign-in is at the hosted page of the pool', async
   });
   await site.stop();
 });
+
+test('a deployment has a name, an accent and a logo of its own', async ({ browser }) => {
+  const site = await Site.start((url) => ({
+    api_url: url,
+    authority: url,
+    client_id: 'client',
+    scope: 'openid profile',
+    name: 'Acme Chat',
+    accent: '#ffd500',
+    logo: '/favicon.svg',
+  }));
+  const page = await (await browser.newContext({ baseURL: site.url, colorScheme: 'light' })).newPage();
+  await page.goto('/');
+  await expect(page.getByRole('heading', { name: 'Acme Chat', exact: true })).toBeVisible();
+  await expect(page).toHaveTitle(/Acme Chat$/);
+  // Dark enough for its white text.
+  await expect(page.getByRole('button', { name: t('welcome.signIn') })).toHaveCSS('background-color', 'rgb(138, 115, 0)');
+  await expect(page.locator('.cruddur-mark')).toHaveCSS('background-image', `url("${site.url}/favicon.svg")`);
+  await expect(page.locator('.cruddur-mark > *').first()).toBeHidden();
+  await site.stop();
+});
