@@ -139,7 +139,7 @@ const stylesHelper = (base: string) => `
     document.head.append(link);
   });
   export const __vitePreload = (chunk, files = []) =>
-    Promise.all(files.filter((file) => file.endsWith('.css')).map((file) => (loaded[file] ??= load(file)))).then(chunk);
+    Promise.all(files.map((file) => (loaded[file] ??= load(file)))).then(chunk);
 `;
 
 /** Adds the service worker, with the names of all assets. */
@@ -178,8 +178,9 @@ export default defineConfig({
     target: 'es2022',
     // Browsers with `light-dark()`.
     cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
-    // Browsers with `light-dark()` preload modules themselves.
-    modulePreload: { polyfill: false },
+    // Browsers with `light-dark()` preload modules themselves. The scripts that a chunk imports are loaded already: see
+    // `stylesOfChunks`.
+    modulePreload: { polyfill: false, resolveDependencies: (_, files) => files.filter((file) => file.endsWith('.css')) },
     // The modules of the start are one chunk. Otherwise, each further dynamic import may split some of them off.
     rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'index', tags: ['$initial'] }] } } },
     outDir: '../dist',
