@@ -23,11 +23,12 @@ use tower_http::{services::ServeDir, set_header::SetResponseHeaderLayer};
 use crate::{guard::AllowedHosts, page::page, pages::with_websocket_url};
 
 /// The client's sources. A change to any of them triggers a build.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "app/index.html",
     "app/public",
     "app/src",
     "app/vite.config.ts",
+    "app/worker",
     "package-lock.json",
     "package.json",
     "packages/client/src",
