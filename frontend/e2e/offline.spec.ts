@@ -2,10 +2,11 @@ import { readFile, readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Site } from './site.ts';
 import type { Stack } from './stack.ts';
-import { type Page, composer, expect, inbox, openConversation, signInAs, t, test } from './test.ts';
+import { type Page, expect, inbox, message, openConversation, say, sentMark, signInAs, t, test } from './test.ts';
 
 test.use({ serviceWorkers: 'allow' });
 
+const GREETING = 'Do you have a network?';
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 
 const siteOf = (stack: Stack) =>
@@ -26,13 +27,16 @@ async function expectStored(page: Page): Promise<void> {
   await page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated');
 }
 
-test('the page starts without a network, and with a slow one', async ({ browser, stack }) => {
+test('the page starts without a network, and with a slow one, and shows its last messages', async ({ browser, stack }) => {
   const site = await siteOf(stack);
   const page = await (await browser.newContext({ baseURL: site.url })).newPage();
   await page.goto('/messages');
   await signInAs(page, 'sunyoung');
+  await (await stack.api('scarlett')).send({ handle: 'sunyoung' }, GREETING);
   await openConversation(page, 'Scarlett Ho');
+  await expect(message(page, GREETING)).toBeVisible();
   await expectStored(page);
+  await page.waitForFunction(() => Object.keys(localStorage).filter((key) => key.startsWith('cruddur.lists.')).length === 2);
   const stored = await page.evaluate(async () => {
     const requests = (await caches.keys()).map(async (name) => (await caches.open(name)).keys());
     return (await Promise.all(requests)).flat().map(({ url }) => new URL(url).pathname);
@@ -45,8 +49,16 @@ test('the page starts without a network, and with a slow one', async ({ browser,
   site.delayMillis = 0;
   await page.context().setOffline(true);
   await page.reload();
-  await expect(composer(page)).toBeVisible();
   await expect(page.getByText(t('banner.offline'))).toBeVisible();
+  await expect(inbox(page).getByRole('link', { name: 'Scarlett Ho' })).toBeVisible();
+  await expect(message(page, GREETING)).toBeVisible();
+  await say(page, 'From the train');
+  await page.context().setOffline(false);
+  await expect(sentMark(page, 'From the train')).toBeAttached();
+
+  await page.getByRole('button', { name: t('signOut') }).click();
+  await expect(page.getByRole('button', { name: t('welcome.signIn') })).toBeVisible();
+  expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('cruddur.lists.')))).toEqual([]);
   await site.stop();
 });
 

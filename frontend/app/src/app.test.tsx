@@ -299,3 +299,63 @@ describe('the keyboard', () => {
     expect(path()).toBe(`/messages/${other}`);
   });
 });
+
+const storedText = (name: string) => localStorage.getItem(`cruddur.lists.sub-of-sunyoung.${name}`) ?? '';
+
+/** Opens the conversation, and closes the page when its lists are stored. */
+async function openOnce() {
+  const { unmount } = renderApp(`/messages/${group}`);
+  await field();
+  await waitFor(() => expect([storedText('inbox'), storedText(group)].every((text) => text.includes('I am.'))).toBe(true));
+  unmount();
+}
+
+describe('what an earlier page has stored', () => {
+
+  test('is shown at once, is corrected by the API, and takes no part in what is new', async () => {
+    await openOnce();
+    const [first] = stack.threads.get(group) ?? [];
+    Object.assign(first ?? {}, { message: '', deleted_at: new Date().toISOString(), version: 2 });
+    stack.receive(group, 'scarlett', 'Good.');
+    stack.failure = { status: 503 };
+    renderApp(`/messages/${group}`);
+    await field();
+    expect(shownTexts()).toEqual(['Are you there?', 'I am.']);
+    expect(within(await list()).getByText(/I am\./)).toBeTruthy();
+    stack.failure = null;
+    await waitFor(() => expect(shownTexts().at(-1)).toBe('Good.'), { timeout: 10_000 });
+    expect(shownTexts()).not.toContain('Are you there?');
+    expect(await screen.findByRole('heading', { name: 'New messages' })).toBeTruthy();
+    expect(screen.queryByText('Scarlett Ho: Good.')).toBeNull();
+    await waitFor(() => expect(storedText(group)).toContain('Good.'));
+    expect(storedText(group)).not.toContain('Are you there?');
+  });
+
+  test('is removed at sign-out, at the end of the session, and when another person signs in', async () => {
+    await openOnce();
+    const account = new FakeAccount();
+    const page = renderApp('/messages', account);
+    await list();
+    await page.user.click(screen.getByRole('button', { name: 'Sign out' }));
+    expect(Object.keys(localStorage).filter((key) => key.startsWith('cruddur.lists.'))).toEqual([]);
+    page.unmount();
+
+    await openOnce();
+    account.setState({ person: { id: 'sub-of-sunyoung', handle: 'sunyoung', name: 'Sunyoung Lee' }, lapsed: true, problem: null });
+    const ended = renderApp('/messages', account);
+    await waitFor(() => expect(storedText(group)).toBe(''));
+    ended.unmount();
+
+    localStorage.setItem('cruddur.lists.another.inbox', '{}');
+    await openOnce();
+    expect(localStorage.getItem('cruddur.lists.another.inbox')).toBeNull();
+  }, 60_000);
+
+  test('is not kept for a session of one tab', async () => {
+    const account = Object.assign(new FakeAccount(), { isOnlyHere: true });
+    renderApp(`/messages/${group}`, account);
+    await field();
+    await waitFor(() => expect(stack.eventTokens.length).toBeGreaterThan(0));
+    expect(Object.keys(localStorage).filter((key) => key.startsWith('cruddur.lists.'))).toEqual([]);
+  });
+});

@@ -13,7 +13,11 @@ const SHOWN_FOR = 20_000;
 export function startNotifications(client: MessagesClient, onOpen: (group: MessageGroup) => void): () => void {
   const listening = new AbortController();
   const { signal } = listening;
-  const rows = () => client.inbox.state().value?.rows;
+  const rows = () => {
+    const { value, isStored } = client.inbox.state();
+    // The first page is not news, and neither is what has come since an earlier page has stored it.
+    return isStored ? undefined : value?.rows;
+  };
   let known = newestOf(rows());
 
   const onChange = () => {

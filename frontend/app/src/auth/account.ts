@@ -23,6 +23,8 @@ export interface AccountState {
 
 /** The sign-in of this browser, or of this tab. */
 export interface Account extends Credentials {
+  /** Whether the session belongs to this tab, for example on a shared computer. */
+  readonly isOnlyHere: boolean;
   readonly state: () => AccountState;
   readonly subscribe: (listener: () => void) => () => void;
   /**

@@ -85,6 +85,10 @@ export class OidcAccount implements Account {
     window.removeEventListener('pageshow', this.#adoptStored);
   }
 
+  get isOnlyHere(): boolean {
+    return this.#store.onlyHere;
+  }
+
   readonly state = (): AccountState => this.#state;
 
   readonly subscribe = (listener: () => void): (() => void) => {

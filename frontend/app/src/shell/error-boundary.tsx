@@ -1,4 +1,4 @@
-import { removeAllOf, removeStoredTexts, storedTexts } from '@cruddur/client';
+import { removeAllOf, removeLists, removeStoredTexts, storedTexts } from '@cruddur/client';
 import { Component, type ReactNode } from 'react';
 import type { Account } from '../auth/account.ts';
 import { local } from '../auth/storage.ts';
@@ -22,6 +22,14 @@ export class ErrorBoundary extends Component<Props, { failed: boolean }> {
 
   static getDerivedStateFromError(): { failed: boolean } {
     return { failed: true };
+  }
+
+  override componentDidCatch(): void {
+    const user = this.props.account.state().person?.id;
+    if (user !== undefined) {
+      // They may be the reason, and would be so again.
+      removeLists(local, user);
+    }
   }
 
   override componentDidUpdate({ place }: Props): void {

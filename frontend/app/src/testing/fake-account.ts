@@ -7,6 +7,7 @@ export class FakeAccount implements Account {
   /** The calls of `renew` and `signIn`. */
   readonly calls: string[] = [];
   accessToken = 'first-token';
+  readonly isOnlyHere: boolean = false;
   #state: AccountState = {
     person: { id: 'sub-of-sunyoung', handle: 'sunyoung', name: 'Sunyoung Lee' },
     lapsed: false,

@@ -1,18 +1,20 @@
-import { Api } from './api/api.ts';
+import { Api, isMessage, isMessageGroup } from './api/api.ts';
 import { type Credentials, type TokenFunction, credentialsFrom } from './api/credentials.ts';
 import type { Me, Message, MessageGroup, MessageReference, User } from './api/types.ts';
 import * as inbox from './conversations/inbox.ts';
 import * as thread from './conversations/thread.ts';
 import { Drafts } from './drafts/drafts.ts';
 import type { EventStream } from './live/event-stream.ts';
+import type { ListKeeper } from './live/list-keeper.ts';
 import type { LiveOptions } from './live/live.ts';
 import type { Entry, Target } from './outbox/entry.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { browserStore } from './storage/safe-storage.ts';
 import type { Store } from './storage/store.ts';
+import { listKey, removeLists, storedList } from './storage/stored-lists.ts';
 import { cursorKey, removePosition } from './storage/stored-position.ts';
 import { Connectivity } from './sync/connectivity.ts';
-import { PagedList } from './sync/paged-list.ts';
+import { type Loaded, PagedList } from './sync/paged-list.ts';
 import { Resource } from './sync/resource.ts';
 import { isSameRow } from './sync/same-row.ts';
 import { foldHandle } from './users/handle.ts';
@@ -42,6 +44,11 @@ export interface ClientOptions extends LiveOptions {
   credentials: TokenFunction | Credentials;
   /** Where outgoing messages and drafts are stored; by default localStorage. */
   store?: Store;
+  /**
+   * Whether the newest part of the inbox and of the conversations opened last is stored, about 500 kB at most. A page then shows
+   * it at once, also without a network, until the API has responded. By default false: it has texts of others.
+   */
+  keepsLists?: boolean;
   /** Sends the requests; by default the global `fetch`. */
   fetch?: typeof fetch;
 }
@@ -75,12 +82,14 @@ export class MessagesClient {
   readonly #users = new Map<string, Resource<User | null>>();
   readonly #sessionListeners = new Set<() => void>();
   readonly #createEvents: () => Promise<EventStream>;
+  readonly #keepsLists: boolean;
+  #keeper: ListKeeper | null = null;
   #events: EventStream | null = null;
   #eventsTimer: ReturnType<typeof setTimeout> | undefined;
   #session: SessionState = 'open';
   #isClosed = false;
 
-  constructor({ url, user, credentials, store = browserStore(), fetch, ...live }: ClientOptions) {
+  constructor({ url, user, credentials, store = browserStore(), keepsLists = false, fetch, ...live }: ClientOptions) {
     const tokens = typeof credentials === 'function' ? credentialsFrom(credentials) : credentials;
     const lapse = () => {
       tokens.lapse();
@@ -88,6 +97,7 @@ export class MessagesClient {
     };
     this.user = user;
     this.store = store;
+    this.#keepsLists = keepsLists;
     this.threads = this.#threads;
     this.api = new Api(url, { token: () => tokens.token(), renew: () => tokens.renew(), lapse }, fetch);
     this.drafts = new Drafts(store, user);
@@ -99,11 +109,13 @@ export class MessagesClient {
     });
     const cursor = store.get(cursorKey(user));
     this.#createEvents = async () => {
-      const { createEventStream } = await import('./live/live.ts');
+      const { createEventStream, ListKeeper: Keeper } = await import('./live/live.ts');
+      this.#keeper ??= keepsLists ? new Keeper(this) : null;
       const internals = {
         credentials: tokens,
         cursor,
         removeListed: () => this.#removeListed(),
+        keeper: this.#keeper,
       };
       return createEventStream(this, internals, live);
     };
@@ -114,6 +126,7 @@ export class MessagesClient {
       freshFor: USER_FRESH_FOR,
     });
     this.inbox = new PagedList<MessageGroup>(this.connectivity, {
+      stored: this.#storedList('inbox', isMessageGroup),
       load: (page) => this.api.listGroups(page),
       merge: (known, fresh) => inbox.mergeGroups(known, fresh.flatMap((row) => this.#ruled(row) ?? [])),
       reachesKnown: inbox.reachesKnown,
@@ -146,6 +159,7 @@ export class MessagesClient {
   thread(group: string): PagedList<Message> {
     return kept(this.#threads, group, () => {
       return new PagedList<Message>(this.connectivity, {
+        stored: this.#storedList(group, isMessage),
         load: (cursor, limit) => this.api.listMessages(group, cursor, limit),
         merge: (known, fresh) => thread.mergeMessages(known, fresh.filter((message) => !this.isCleared(group, message))),
         reachesKnown: thread.reachesKnown,
@@ -193,6 +207,9 @@ export class MessagesClient {
     this.outbox.pause(state === 'ended');
     if (state === 'open') {
       this.reconnect();
+    } else if (state === 'ended') {
+      // Perhaps on another device, because this one is lost.
+      removeLists(this.store, this.user);
     }
     this.#updateEvents();
     for (const listener of this.#sessionListeners) {
@@ -213,13 +230,14 @@ export class MessagesClient {
     this.#updateEvents();
   }
 
-  /** Removes the person's outgoing messages, drafts and user from this device, for a sign-out. */
+  /** Removes the person's outgoing messages, drafts, lists and user from this device, for a sign-out. */
   clear(): void {
     this.close();
     this.outbox.clear();
     this.drafts.clear();
     removeMe(this.store, this.user);
     removePosition(this.store, this.user);
+    removeLists(this.store, this.user);
   }
 
   /** Reports that the person has changed a message, so that its event is about to happen. */
@@ -232,6 +250,10 @@ export class MessagesClient {
     if (!this.#isClosed) {
       storeMe(this.store, this.user, me);
     }
+  }
+
+  #storedList<Row extends { created_at: string }>(name: string, isRow: (value: unknown) => value is Row): Loaded<Row> | undefined {
+    return this.#keepsLists ? storedList(this.store, listKey(this.user, name), isRow) : undefined;
   }
 
   async #loadMe(): Promise<Me> {
@@ -282,6 +304,7 @@ export class MessagesClient {
     clearTimeout(this.#eventsTimer);
     this.#eventsTimer = undefined;
     this.#removeListed();
+    this.#keeper?.store();
     const isLoaded = [this.inbox, ...this.#threads.values()].some((list) => {
       const { value, error } = list.state();
       return list.isInUse && (value !== undefined || error !== null);

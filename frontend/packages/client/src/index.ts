@@ -59,6 +59,7 @@ export type { ReadMarkers } from './state/read-markers.ts';
 export type { ShownGroups } from './state/shown-groups.ts';
 export { type ConversationState, stateOf } from './state/state.ts';
 export { type UnreadTotal, unreadOf } from './state/unread-total.ts';
+export { removeLists } from './storage/stored-lists.ts';
 export { browserStore, memoryStore, SafeStorage } from './storage/safe-storage.ts';
 export type { Store } from './storage/store.ts';
 export { removeAllOf, removeStoredTexts, storedTexts } from './storage/stored-texts.ts';

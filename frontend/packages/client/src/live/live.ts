@@ -4,11 +4,14 @@ import type { MessagesClient } from '../client.ts';
 import type { Store } from '../storage/store.ts';
 import { stateOf } from '../state/state.ts';
 import { cursorKey, deviceKey } from '../storage/stored-position.ts';
+import type { ListKeeper } from './list-keeper.ts';
 import { type Lists, applyBatch, applyReset } from './apply.ts';
 import type { WebSocketConstructor } from './connection.ts';
 import { EventStream, type SocketOptions } from './event-stream.ts';
 import { type Tabs, browserTabs } from './tabs.ts';
 import { TIMING, type Timing } from './timing.ts';
+
+export { ListKeeper } from './list-keeper.ts';
 
 /** How events arrive. */
 export interface LiveOptions {
@@ -29,12 +32,17 @@ export interface Internals {
   cursor: string | null;
   /** Removes the messages from the outbox that their conversations list. */
   removeListed: () => void;
+  /** Null if lists are not stored. */
+  keeper: ListKeeper | null;
 }
+
+/** The events after which a conversation has no other texts than before. */
+const KEEPS_TEXTS = new Set(['message', 'read']);
 
 /** Creates the stream of events that keeps the lists of a client up to date. */
 export function createEventStream(client: MessagesClient, internals: Internals, options: LiveOptions): EventStream {
   const { api, connectivity, store, user } = client;
-  const { cursor, removeListed } = internals;
+  const { cursor, removeListed, keeper } = internals;
   const lists: Lists = { client, state: stateOf(client), removeListed };
   return new EventStream({
     connectivity,
@@ -43,8 +51,16 @@ export function createEventStream(client: MessagesClient, internals: Internals, 
     socket: socketOf(client, internals, options),
     timing: { ...TIMING, ...options.timing },
     random: Math.random,
-    onBatch: (batch) => applyBatch(lists, batch),
-    onReset: (isGap) => applyReset(lists, isGap),
+    onBatch: (batch) => {
+      keeper?.forget(batch.events.filter(({ type }) => !KEEPS_TEXTS.has(type)).map(({ message_group_uuid: group }) => group));
+      applyBatch(lists, batch);
+    },
+    onReset: (isGap) => {
+      if (isGap) {
+        keeper?.forgetAll();
+      }
+      applyReset(lists, isGap);
+    },
     onMoved: (moved) => {
       if (!client.isClosed) {
         store.set(cursorKey(user), moved);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ApiError } from '../api/api-error.ts';
 import { Connectivity } from './connectivity.ts';
 import { PagedList } from './paged-list.ts';
@@ -112,3 +112,45 @@ test('a reset drops rows that are not among the newest ones', async () => {
   await vi.advanceTimersByTimeAsync(0);
   expect(rows()).toEqual([2, 3]);
 });
+
+function withStored(load: () => Promise<{ rows: Row[]; next: null }>): PagedList<Row> {
+  const stale = new PagedList<Row>(new Connectivity(), {
+    stored: { rows: [row(1), row(2)], next: '' },
+    load,
+    merge,
+    reachesKnown: () => true,
+    keepsRowsAcrossGap: true,
+  });
+  unsubscribe();
+  unsubscribe = stale.subscribe(() => undefined);
+  return stale;
+}
+
+describe('stored rows', () => {
+  test('are replaced by the first page, also where rows would be merged', async () => {
+    const stale = withStored(() => Promise.resolve({ rows: [row(2)], next: null }));
+    expect(stale.state()).toMatchObject({ value: { rows: [row(1), row(2)] }, isStored: true });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(stale.state()).toMatchObject({ value: { rows: [row(2)], next: null }, isStored: false });
+  });
+
+  test('stay while the API is unreachable, and have no further page', async () => {
+    let requests = 0;
+    const stale = withStored(() => {
+      requests += 1;
+      return Promise.reject(new ApiError(0));
+    });
+    await vi.advanceTimersByTimeAsync(0);
+    await stale.loadMore();
+    expect(stale.state()).toMatchObject({ value: { rows: [row(1), row(2)] }, moreError: new ApiError(0), isStored: true });
+    // Its own attempt, and that of the first page before it.
+    expect(requests).toBe(3);
+  });
+
+  test('are dropped if the API refuses them', async () => {
+    const stale = withStored(() => Promise.reject(new ApiError(404)));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(stale.state()).toMatchObject({ value: undefined, isStored: false });
+  });
+});
+

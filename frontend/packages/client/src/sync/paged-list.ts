@@ -1,3 +1,4 @@
+import type { ApiError } from '../api/api-error.ts';
 import { newestRows } from '../api/pages.ts';
 import type { Page } from '../api/types.ts';
 import type { Connectivity } from './connectivity.ts';
@@ -18,9 +19,15 @@ export interface ListState<Row> extends ResourceState<Loaded<Row>> {
   isLoadingMore: boolean;
   /** Why the last further page could not be loaded; null if it was. */
   moreError: unknown;
+  /** Whether the rows are those that an earlier page has stored. They may be out of date, and the first response replaces them. */
+  isStored: boolean;
 }
 
+type More = Omit<ListState<never>, keyof ResourceState<never>>;
+
 export interface ListOptions<Row> {
+  /** The rows that an earlier page has stored. */
+  stored?: Loaded<Row> | undefined;
   load: (cursor: string | null, limit?: number) => Promise<Page<Row>>;
   /** Adds rows to those known. Returns `known` itself if nothing changes. */
   merge: (known: readonly Row[], fresh: readonly Row[]) => readonly Row[];
@@ -28,7 +35,7 @@ export interface ListOptions<Row> {
   reachesKnown: (page: readonly Row[], known: readonly Row[]) => boolean;
   /** Whether known rows stay if rows between them and the newest are missing. */
   keepsRowsAcrossGap: boolean;
-  /** Called when the list comes into use or is no longer in use, and after it was loaded. */
+  /** Called when the list comes into use or is no longer in use, and after it was loaded or changed. */
   onUse?: () => void;
   random?: () => number;
 }
@@ -47,18 +54,21 @@ export class PagedList<Row extends { uuid: string }> {
    * are added later do not show that those before them are known.
    */
   #complete: { rows: readonly Row[] } | null = null;
-  #more: Pick<ListState<Row>, 'isLoadingMore' | 'moreError'> = { isLoadingMore: false, moreError: null };
-  #state: ListState<Row>;
+  #more: More;
+  /** The state, and what it was made of. */
+  #made: { of: ResourceState<Loaded<Row>>; more: More; state: ListState<Row> } | null = null;
 
   constructor(connectivity: Connectivity, options: ListOptions<Row>) {
     this.#options = options;
     this.#resource = new Resource<Loaded<Row>>(connectivity, {
       load: () => this.#newest(),
+      initial: options.stored,
+      onChange: () => options.onUse?.(),
       isSame: (a, b) => a.rows === b.rows && a.next === b.next,
       freshFor: FRESH_FOR,
       ...(options.random && { random: options.random }),
     });
-    this.#state = { ...this.#resource.state(), ...this.#more };
+    this.#more = { isLoadingMore: false, moreError: null, isStored: options.stored !== undefined };
   }
 
   /** Whether it has subscribers. */
@@ -68,13 +78,12 @@ export class PagedList<Row extends { uuid: string }> {
 
   /** The same object until something changes. */
   readonly state = (): ListState<Row> => {
-    const { value, error } = this.#resource.state();
-    const { value: before, error: errorBefore, isLoadingMore, moreError } = this.#state;
-    const { isLoadingMore: loads, moreError: failed } = this.#more;
-    if (value !== before || error !== errorBefore || isLoadingMore !== loads || moreError !== failed) {
-      this.#state = { value, error, ...this.#more };
+    const of = this.#resource.state();
+    const more = this.#more;
+    if (this.#made?.of !== of || this.#made.more !== more) {
+      this.#made = { of, more, state: { ...of, ...more } };
     }
-    return this.#state;
+    return this.#made.state;
   };
 
   /** Calls `listener` after each change. Returns a function that ends this. The list is kept up to date while it has listeners. */
@@ -141,6 +150,7 @@ export class PagedList<Row extends { uuid: string }> {
   /** Drops all rows, of which any may be out of date. Loads the newest ones if the list is in use. */
   reset(): void {
     this.#complete = null;
+    this.#more = { ...this.#more, isStored: false };
     this.#cursors.clear();
     this.#resource.update(() => undefined);
     void this.#resource.invalidate();
@@ -148,20 +158,24 @@ export class PagedList<Row extends { uuid: string }> {
 
   /** Loads the next page, of up to `limit` rows, if there is one and it is not being loaded. The error is in the state. */
   readonly loadMore = async (limit?: number): Promise<void> => {
+    if (this.#more.isStored) {
+      // The cursor is unknown until then. Without a network, the further page fails, too.
+      await this.refresh();
+    }
     const cursor = this.#resource.state().value?.next ?? null;
     if (cursor === null || this.#more.isLoadingMore) {
       return;
     }
     const added: Row[] = [];
     this.#added.add(added);
-    this.#setMore({ isLoadingMore: true, moreError: null });
+    this.#setMore({ ...this.#more, isLoadingMore: true, moreError: null });
     try {
       const page = await this.#options.load(cursor, limit);
-      this.#more = { isLoadingMore: false, moreError: null };
+      this.#more = { ...this.#more, isLoadingMore: false };
       this.#resource.update((known) => known && this.#with(this.#withPage(known, page, cursor), added));
       this.#setMore(this.#more);
     } catch (error) {
-      this.#setMore({ isLoadingMore: false, moreError: error });
+      this.#setMore({ ...this.#more, isLoadingMore: false, moreError: error });
     } finally {
       this.#added.delete(added);
     }
@@ -170,7 +184,7 @@ export class PagedList<Row extends { uuid: string }> {
   async #newest(): Promise<Loaded<Row>> {
     const { load, merge, reachesKnown, keepsRowsAcrossGap, onUse } = this.#options;
     const complete = this.#complete;
-    const before = complete?.rows ?? this.#rows();
+    const before = this.#more.isStored ? [] : (complete?.rows ?? this.#rows());
     const added: Row[] = [];
     this.#added.add(added);
     try {
@@ -178,12 +192,22 @@ export class PagedList<Row extends { uuid: string }> {
       // After an invalidation during the request, rows after the response may be missing.
       this.#complete = this.#complete === complete ? null : { rows: fresh.rows };
       // A further page may have been loaded meanwhile.
-      const known = this.#resource.state().value;
+      const known = this.#more.isStored ? undefined : this.#resource.state().value;
+      if (this.#more.isStored) {
+        this.#more = { ...this.#more, moreError: null, isStored: false };
+      }
       if (known === undefined || (!fresh.joined && !keepsRowsAcrossGap)) {
         // After a gap, the next page has the rows before it.
         return this.#with({ rows: merge([], fresh.rows), next: fresh.next }, added);
       }
       return this.#with({ rows: merge(known.rows, fresh.rows), next: fresh.joined ? known.next : fresh.next }, added);
+    } catch (error) {
+      if (this.#more.isStored && (error as Partial<ApiError>).isTransient === false) {
+        // The person may no longer see the rows.
+        this.#more = { ...this.#more, isStored: false };
+        this.#resource.update(() => undefined);
+      }
+      throw error;
     } finally {
       this.#added.delete(added);
       onUse?.();
@@ -219,7 +243,7 @@ export class PagedList<Row extends { uuid: string }> {
     return { rows: this.#options.merge(known.rows, page.rows), next: isNext ? page.next : known.next };
   }
 
-  #setMore(more: Pick<ListState<Row>, 'isLoadingMore' | 'moreError'>): void {
+  #setMore(more: More): void {
     this.#more = more;
     for (const listener of this.#listeners) {
       listener();

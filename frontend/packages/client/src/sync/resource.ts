@@ -16,6 +16,8 @@ export interface ResourceOptions<Value> {
   isSame?: (a: Value, b: Value) => boolean;
   /** Milliseconds for which a loaded value is not requested again. */
   freshFor: number;
+  /** Called after each change. */
+  onChange?: () => void;
   random?: () => number;
 }
 
@@ -139,6 +141,7 @@ export class Resource<Value> implements Requester {
       return;
     }
     this.#state = { value: isSame ? before : value, error };
+    this.#options.onChange?.();
     for (const listener of this.#listeners) {
       listener();
     }

@@ -112,8 +112,8 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
     MessageList = DefaultMessageList,
   } = useComponents();
   const { me, error: meError } = useMe();
-  const { value: thread, error, refresh, isLoadingMore, moreError, loadMore } = useThread(group);
-  const { value: inbox } = useInbox();
+  const { value: thread, error, refresh, isLoadingMore, moreError, loadMore, isStored } = useThread(group);
+  const { value: inbox, isStored: isInboxStored } = useInbox();
   const outgoing = useOutbox();
   const changes = useChanges();
   // Requested after the messages: a group that does not exist fails once.
@@ -138,7 +138,12 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
     [messages, shown, me],
   );
   const row = inbox?.rows.find(({ uuid }) => uuid === group);
-  const unread = useFirstUnread(messages, row?.unread_count ?? shown?.unread_count, me?.uuid);
+  // Not by what an earlier page has stored.
+  const unread = useFirstUnread(
+    isStored ? NO_MESSAGES : messages,
+    (isInboxStored ? undefined : row?.unread_count) ?? shown?.unread_count,
+    me?.uuid,
+  );
   const otherName = person === null ? '' : shownName(person.name, person.handle);
   const ownChanges = useMemo(() => [...changes.values()].flat().filter((change) => change.group === group), [changes, group]);
   const blocking = useBlocking(group, person?.uuid ?? shown?.user_uuid, entries, ownChanges);
@@ -250,7 +255,7 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
           }
         />
       )}
-      {loaded && <Announcement items={items} mutedUntil={mutedUntil} />}
+      {loaded && !isStored && <Announcement items={items} mutedUntil={mutedUntil} />}
       {actionProblem !== null && (
         <p className="cruddur-conversation-problem cruddur-problem" role="alert">
           {actionProblem}

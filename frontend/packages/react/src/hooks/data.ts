@@ -3,7 +3,7 @@ import { useEffect, useSyncExternalStore } from 'react';
 import { useClient } from '../context.ts';
 
 const nothing = () => () => undefined;
-const NO_LIST: ListState<never> = { value: undefined, error: null, isLoadingMore: false, moreError: null };
+const NO_LIST: ListState<never> = { value: undefined, error: null, isLoadingMore: false, moreError: null, isStored: false };
 const NO_USER = { value: undefined, error: null };
 
 /**
