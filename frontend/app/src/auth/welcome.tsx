@@ -1,4 +1,4 @@
-import { useId, useState } from 'react';
+import { useEffect, useId, useState } from 'react';
 import { usePageTitle } from '../shell/page-title.ts';
 import { usePath } from '../route.tsx';
 import { Logo } from '../shell/logo.tsx';
@@ -16,6 +16,10 @@ export function Welcome({ account, state }: { account: Account; state: AccountSt
   const [onlyHere, setOnlyHere] = useState(false);
   const hint = useId();
   usePageTitle(own('welcome.signIn'));
+  // After a sign-out of a page that could not show its messages.
+  useEffect(() => {
+    (navigator as Partial<Navigator>).clearAppBadge?.().catch(() => undefined);
+  }, []);
 
   async function signIn() {
     setLeaving(true);
