@@ -98,6 +98,31 @@ describe('a muted conversation', () => {
     vi.unstubAllGlobals();
   });
 
+  test('shows notifications by the service worker if there is one, which opens the conversation of a chosen one', async () => {
+    const notifications: { title: string; tag: string; close: () => void }[] = [];
+    const registration = {
+      active: {},
+      showNotification: async (title: string, { tag = '' }: NotificationOptions) => {
+        notifications.push({ title, tag, close: () => notifications.splice(0) });
+      },
+      getNotifications: async () => [...notifications],
+    };
+    const workers = Object.assign(new EventTarget(), { getRegistration: async () => registration });
+    Object.defineProperty(navigator, 'serviceWorker', { value: workers, configurable: true });
+    vi.spyOn(document, 'hasFocus').mockReturnValue(false);
+    localStorage.setItem('cruddur.notifications.sub-of-sunyoung', 'on');
+    const { path, unmount } = renderApp('/messages');
+    await waitFor(() => expect(stack.eventTokens.length).toBeGreaterThan(0));
+    stack.receive(other, 'lore', 'And you?');
+    await waitFor(() => expect(notifications).toMatchObject([{ title: 'Lore Winters', tag: other }]), ELSEWHERE);
+    workers.dispatchEvent(new MessageEvent('message', { data: other }));
+    await field('Lore Winters');
+    expect(path()).toBe(`/messages/${other}`);
+    unmount();
+    await waitFor(() => expect(notifications).toEqual([]));
+    Reflect.deleteProperty(navigator, 'serviceWorker');
+  });
+
   test('counts again at the end of its mute', async () => {
     stack.changeSettings(group, { muted_until: instant(Date.now() - 1000) });
     renderApp('/messages');

@@ -1,5 +1,5 @@
 /**
- * Starts the page without a network, or with a slow one.
+ * Starts the page without a network, or with a slow one, and opens the conversations of notifications.
  *
  * Navigations and `config.json` are answered by the network, so a deployment is used at the next load. Hand-written: Workbox
  * would be ten times as large, and its precache drops the files that pages of the version before still need.
@@ -45,6 +45,12 @@ worker.addEventListener('fetch', (event) => {
   }
 });
 
+worker.addEventListener('notificationclick', (event) => {
+  const { notification } = event;
+  notification.close();
+  event.waitUntil(open(notification.tag));
+});
+
 async function install(): Promise<void> {
   const page = await fetch(scope, { cache: 'no-cache' });
   // During a deployment, or from a cache on the way, the page may be of another version than its assets.
@@ -73,6 +79,18 @@ async function activate(): Promise<void> {
   await worker.clients.claim();
 }
 
+/** Shows a conversation in the page used last, or in a new one. */
+async function open(group: string): Promise<void> {
+  const [page] = await worker.clients.matchAll({ type: 'window' });
+  if (page === undefined) {
+    await worker.clients.openWindow(`${scope}messages/${group}`);
+  } else {
+    await page.focus();
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a client has no target origin
+    page.postMessage(group);
+  }
+}
+
 async function navigation({ preloadResponse, request }: FetchEvent): Promise<Response> {
   const preloaded = (await preloadResponse) as Response | undefined;
   return preloaded ?? (await fetch(request));
@@ -94,11 +112,17 @@ async function asset(request: Request): Promise<Response> {
 
 /** The response of the network, or the stored one if the network fails or is slow. */
 async function networkFirst(network: Promise<Response>, address: string, cacheName: string): Promise<Response> {
-  const response = await Promise.race([
-    network.catch(() => undefined),
-    new Promise<'slow'>((resolve) => setTimeout(resolve, patience, 'slow')),
-  ]);
-  patience = response === 'slow' ? 0 : SLOW;
+  const answered = network.then(
+    (response) => {
+      patience = SLOW;
+      return response;
+    },
+    () => undefined,
+  );
+  const response = await Promise.race([answered, new Promise<'slow'>((resolve) => setTimeout(resolve, patience, 'slow'))]);
+  if (response === 'slow') {
+    patience = 0;
+  }
   if (response instanceof Response && response.status < 500) {
     return response;
   }

@@ -7,7 +7,11 @@ import { startNotifications } from '../notifications.ts';
 export function Notifications() {
   const { client, onPlace } = useMessages();
   useEffect(
-    () => startNotifications(client, (group) => onPlace({ kind: 'group', uuid: group.uuid, person: otherMember(group) }, false)),
+    () =>
+      startNotifications(client, (uuid) => {
+        const group = client.inbox.state().value?.rows.find((row) => row.uuid === uuid);
+        onPlace({ kind: 'group', uuid, ...(group && { person: otherMember(group) }) }, false);
+      }),
     [client, onPlace],
   );
   return null;
