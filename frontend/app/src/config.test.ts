@@ -23,6 +23,7 @@ describe('the configuration', () => {
       name: null,
       accent: null,
       logo: null,
+      errorUrl: null,
     });
   });
 

@@ -17,6 +17,8 @@ export interface Config {
   accent: string | null;
   /** The address of an image in place of the page's logo. */
   logo: string | null;
+  /** Where errors of the page are reported; null for nowhere. */
+  errorUrl: string | null;
 }
 
 /** An invalid `config.json`. The message is for the person who deploys the page. */
@@ -41,6 +43,7 @@ export function parseConfig(json: unknown, origin: string): Config {
     name: optional(fields, 'name', text, origin),
     accent: optional(fields, 'accent', text, origin),
     logo: optional(fields, 'logo', text, origin),
+    errorUrl: optional(fields, 'error_url', address, origin),
   };
 }
 

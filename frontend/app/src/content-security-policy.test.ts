@@ -14,11 +14,11 @@ afterEach(() => document.head.replaceChildren());
 
 describe('the page can connect', () => {
   test('to the origins in config.json only', () => {
-    restrictConnections({ ...COGNITO, logoutUrl: `${HOSTED}/logout` });
+    restrictConnections({ ...COGNITO, logoutUrl: `${HOSTED}/logout`, errorUrl: 'https://errors.example/page' });
     expect(document.head.querySelector('meta')?.content).toBe(
       "connect-src 'self' https://abc123.execute-api.eu-central-1.amazonaws.com " +
         'wss://def456.execute-api.eu-central-1.amazonaws.com ' +
-        `https://cognito-idp.eu-central-1.amazonaws.com ${HOSTED}`,
+        `https://cognito-idp.eu-central-1.amazonaws.com ${HOSTED} https://errors.example`,
     );
   });
 

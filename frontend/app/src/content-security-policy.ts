@@ -4,8 +4,8 @@ import type { Config } from './config.ts';
 const COGNITO = /^https:\/\/cognito-idp\.([a-z0-9-]+)\.amazonaws\.com$/;
 
 /** The `connect-src` sources of the page, besides its own origin. */
-export function connectSources({ apiUrl, websocketUrl, authority, logoutUrl, connectTo }: Config): string[] {
-  const origins = [apiUrl, websocketUrl, authority, logoutUrl, ...connectTo].flatMap((address) =>
+export function connectSources({ apiUrl, websocketUrl, authority, logoutUrl, connectTo, errorUrl }: Config): string[] {
+  const origins = [apiUrl, websocketUrl, authority, logoutUrl, errorUrl, ...connectTo].flatMap((address) =>
     address === null ? [] : new URL(address).origin,
   );
   const region = COGNITO.exec(new URL(authority).origin)?.[1];

@@ -23,9 +23,9 @@ async function start(): Promise<void> {
   let config: Config;
   try {
     config = await loadConfig(`${base}config.json`, window.location.origin);
-    if (config.name ?? config.accent ?? config.logo) {
-      const { applyBrand } = await import('./brand.ts');
-      language = applyBrand(config, window.location.origin, language);
+    if (config.name ?? config.accent ?? config.logo ?? config.errorUrl) {
+      const { applyOptions } = await import('./options.ts');
+      language = applyOptions(config, window.location.origin, language);
     }
   } catch (error) {
     const { ConfigProblem } = await import('./shell/pages.ts');

@@ -3,6 +3,7 @@ import { type ReactNode, createContext, useContext, useEffect, useState } from '
 import { type Account, type AccountState, type Person, credentialsOf } from './auth/account.ts';
 import { useAccountState } from './auth/use-account.ts';
 import type { Config } from './config.ts';
+import { faults } from './faults.ts';
 import { navigate } from './route.tsx';
 
 /** The services of a signed-in user's page. */
@@ -77,6 +78,14 @@ function sessionOf({ lapsed, troubled }: AccountState): SessionState {
 
 function createSignedIn(config: Config, account: Account, me: Person): SignedIn {
   const { apiUrl: url, websocketUrl } = config;
-  const client = new MessagesClient({ url, websocketUrl, user: me.id, credentials: credentialsOf(account, me) });
+  const credentials = credentialsOf(account, me);
+  const client = new MessagesClient({
+    url,
+    websocketUrl,
+    user: me.id,
+    credentials,
+    keepsLists: !account.isOnlyHere,
+    onError: (report) => faults.send?.(report),
+  });
   return { me, account, client };
 }

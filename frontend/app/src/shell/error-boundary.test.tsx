@@ -1,6 +1,7 @@
 import { render, screen } from '@testing-library/react';
 import { userEvent } from '@testing-library/user-event';
 import { beforeEach, expect, test, vi } from 'vitest';
+import { faults } from '../faults.ts';
 import { FakeAccount } from '../testing/fake-account.ts';
 import { ErrorBoundary } from './error-boundary.tsx';
 
@@ -31,8 +32,11 @@ beforeEach(() => {
   localStorage.setItem('cruddur.draft.another.group:1', '{"text":"not mine","at":1}');
 });
 
-test('an error shows the stored texts, and "Try again" renders again', async () => {
+test('an error is reported and shows the stored texts, and "Try again" renders again', async () => {
+  faults.report = vi.fn<() => void>();
   render(boundary(new FakeAccount()));
+  expect(faults.report).toHaveBeenCalledExactlyOnceWith(new Error('a bug'));
+  delete faults.report;
   expect(screen.getByRole('alert').textContent).toMatch(/What you have written is kept/);
   expect(screen.getAllByRole('listitem', { hidden: true }).map((item) => item.textContent)).toEqual([
     'of another version',

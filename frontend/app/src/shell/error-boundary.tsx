@@ -2,6 +2,7 @@ import { removeAllOf, removeLists, removeStoredTexts, storedTexts } from '@crudd
 import { Component, type ReactNode } from 'react';
 import type { Account } from '../auth/account.ts';
 import { local } from '../auth/storage.ts';
+import { faults } from '../faults.ts';
 import { LIST } from '../place.ts';
 import { Link } from '../route.tsx';
 import { usePageTexts } from '../texts/texts.tsx';
@@ -24,7 +25,8 @@ export class ErrorBoundary extends Component<Props, { failed: boolean }> {
     return { failed: true };
   }
 
-  override componentDidCatch(): void {
+  override componentDidCatch(error: unknown): void {
+    faults.report?.(error);
     const user = this.props.account.state().person?.id;
     if (user !== undefined) {
       // They may be the reason, and would be so again.

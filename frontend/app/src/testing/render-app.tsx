@@ -15,6 +15,7 @@ export const CONFIG: Config = {
   name: null,
   accent: null,
   logo: null,
+  errorUrl: null,
 };
 
 /** Renders the whole page at an address for a signed-in user. */

@@ -10,6 +10,8 @@ import type { LiveOptions } from './live/live.ts';
 import type { Entry, Target } from './outbox/entry.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { browserStore } from './storage/safe-storage.ts';
+import { reportError } from './report-error.ts';
+import type { ErrorReport } from './reports.ts';
 import type { Store } from './storage/store.ts';
 import { listKey, removeLists, storedList } from './storage/stored-lists.ts';
 import { cursorKey, removePosition } from './storage/stored-position.ts';
@@ -49,6 +51,8 @@ export interface ClientOptions extends LiveOptions {
    * it at once, also without a network, until the API has responded. By default false: it has texts of others.
    */
   keepsLists?: boolean;
+  /** Called with bugs in the client's background work, at most ten times. Failed requests are none. */
+  onError?: ((report: ErrorReport) => void) | undefined;
   /** Sends the requests; by default the global `fetch`. */
   fetch?: typeof fetch;
 }
@@ -89,7 +93,7 @@ export class MessagesClient {
   #session: SessionState = 'open';
   #isClosed = false;
 
-  constructor({ url, user, credentials, store = browserStore(), keepsLists = false, fetch, ...live }: ClientOptions) {
+  constructor({ url, user, credentials, store = browserStore(), keepsLists = false, onError, fetch, ...live }: ClientOptions) {
     const tokens = typeof credentials === 'function' ? credentialsFrom(credentials) : credentials;
     const lapse = () => {
       tokens.lapse();
@@ -98,6 +102,7 @@ export class MessagesClient {
     this.user = user;
     this.store = store;
     this.#keepsLists = keepsLists;
+    this.connectivity.onFault = onError && ((error) => void reportError(error, onError));
     this.threads = this.#threads;
     this.api = new Api(url, { token: () => tokens.token(), renew: () => tokens.renew(), lapse }, fetch);
     this.drafts = new Drafts(store, user);

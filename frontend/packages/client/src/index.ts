@@ -1,3 +1,5 @@
+export { reportError } from './report-error.ts';
+export type { ErrorReport } from './reports.ts';
 export { Api } from './api/api.ts';
 export { searchUsers } from './api/search-api.ts';
 export { ApiError, retryAfterOf } from './api/api-error.ts';

@@ -1,7 +1,8 @@
+import type { ErrorReport } from '@cruddur/client';
 import { render, screen, waitFor } from '@testing-library/react';
 import { userEvent } from '@testing-library/user-event';
-import { StrictMode } from 'react';
-import { beforeEach, expect, test } from 'vitest';
+import { Component, type ReactNode, StrictMode } from 'react';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { FakeStack } from '../../../app/src/testing/fake-stack.ts';
 import { field, shownTexts } from '../../../app/src/testing/page.ts';
 import { Conversation, Inbox, MessagesProvider } from './index.ts';
@@ -71,4 +72,41 @@ test('without a token, the inbox says that the session has ended', async () => {
   render(<Page token={() => Promise.resolve(null)} />);
   const note = await screen.findByText('Your session has ended. Sign in again.');
   expect(screen.getByRole('navigation', { name: 'Conversations' }).contains(note)).toBe(true);
+});
+
+class PageBoundary extends Component<{ children: ReactNode }, { failed: boolean }> {
+  override state = { failed: false };
+
+  static getDerivedStateFromError() {
+    return { failed: true };
+  }
+
+  override render() {
+    return this.state.failed ? 'The page has its own way.' : this.props.children;
+  }
+}
+
+function BrokenItem(): never {
+  throw new RangeError('no item for "Scarlett Ho"');
+}
+
+test('errors of components are reported, and left to the page', async () => {
+  // React logs caught errors.
+  vi.spyOn(console, 'error').mockReturnValue();
+  const reports: ErrorReport[] = [];
+  render(
+    <PageBoundary>
+      <MessagesProvider
+        url="http://localhost:3000"
+        user="me"
+        token={signedIn}
+        components={{ GroupItem: BrokenItem }}
+        onError={(report) => reports.push(report)}
+      >
+        <Inbox />
+      </MessagesProvider>
+    </PageBoundary>,
+  );
+  await screen.findByText('The page has its own way.');
+  await waitFor(() => expect(reports).toMatchObject([{ kind: 'RangeError', message: 'no item for …' }]));
 });

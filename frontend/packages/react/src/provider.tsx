@@ -1,7 +1,8 @@
-import { MessagesClient, type TokenFunction } from '@cruddur/client';
+import { type ErrorReport, MessagesClient, type TokenFunction } from '@cruddur/client';
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import type { Components } from './components.ts';
 import { MessagesContext, type MessagesContextValue } from './context.ts';
+import { ErrorReports } from './error-reports.tsx';
 import type { Place } from './place.ts';
 import type { Catalog } from './texts/catalog.ts';
 import { type BaseTextKey, en } from './texts/en.ts';
@@ -25,7 +26,7 @@ export type MessagesProviderProps = {
 
 /** Either a client, which its owner starts and stops, or the options for one. */
 type ClientProps =
-  | { client: MessagesClient; url?: never; websocketUrl?: never; user?: never; token?: never }
+  | { client: MessagesClient; url?: never; websocketUrl?: never; user?: never; token?: never; keepsLists?: never; onError?: never }
   | {
       client?: never;
       /** The API's URL without a trailing slash and without `/api`. */
@@ -34,6 +35,10 @@ type ClientProps =
       websocketUrl?: string;
       /** Identifies the signed-in person on this device, for example the token's `sub`. */
       user: string;
+      /** Whether lists are stored for later starts, with texts of others. By default false. */
+      keepsLists?: boolean;
+      /** Called with bugs in the components and in the client's background work, at most ten times. */
+      onError?: (report: ErrorReport) => void;
       /** Returns the access token. It can be another function at each render. */
       token: TokenFunction;
     };
@@ -86,7 +91,11 @@ function Provider(props: MessagesProviderProps) {
     }),
     [client, texts, catalog, components, place, onPlace, hrefOf],
   );
-  return <MessagesContext value={value}>{children}</MessagesContext>;
+  return (
+    <MessagesContext value={value}>
+      <ErrorReports client={client}>{children}</ErrorReports>
+    </MessagesContext>
+  );
 }
 
 /** The client of the props, or one of its own for their options. */
@@ -114,10 +123,10 @@ class OwnClient {
   readonly client: MessagesClient;
   #token: TokenFunction;
 
-  constructor({ url, websocketUrl, user, token }: Extract<ClientProps, { url: string }>) {
+  constructor({ url, websocketUrl, user, token, keepsLists = false, onError }: Extract<ClientProps, { url: string }>) {
     this.#token = token;
     const credentials: TokenFunction = (rejected) => this.#token(rejected);
-    this.client = new MessagesClient({ url, websocketUrl: websocketUrl ?? null, user, credentials });
+    this.client = new MessagesClient({ url, websocketUrl: websocketUrl ?? null, user, credentials, keepsLists, onError });
   }
 
   setToken(token: TokenFunction): void {

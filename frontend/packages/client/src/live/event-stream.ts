@@ -250,6 +250,7 @@ export class EventStream implements Requester {
           this.#listsPolls = 0;
           onReset(false);
         } else if (this.#isRunning) {
+          connectivity.fault(error);
           this.#failures += 1;
           this.#error = error;
           if (this.#failures > FAILURES) {
@@ -310,7 +311,12 @@ export class EventStream implements Requester {
     if (frame !== null) {
       this.#seen = Math.max(this.#seen, frame.number);
       this.#undelivered = 0;
-      this.#log.receive(frame);
+      try {
+        this.#log.receive(frame);
+      } catch (error) {
+        this.#options.connectivity.fault(error);
+        throw error;
+      }
     }
   }
 }

@@ -11,6 +11,7 @@ import { EventStream, type SocketOptions } from './event-stream.ts';
 import { type Tabs, browserTabs } from './tabs.ts';
 import { TIMING, type Timing } from './timing.ts';
 
+export { report } from '../reports.ts';
 export { ListKeeper } from './list-keeper.ts';
 
 /** How events arrive. */

@@ -29,6 +29,8 @@ export class Connectivity {
   #isVisible = true;
   #isPaused = false;
   #isTroubled = false;
+  /** Called with the errors of background work that are not failed requests. */
+  onFault: ((error: unknown) => void) | undefined;
 
   get isVisible(): boolean {
     return this.#isVisible;
@@ -83,6 +85,13 @@ export class Connectivity {
       for (const listener of this.#listeners) {
         listener();
       }
+    }
+  }
+
+  /** Reports an error of background work, unless a request has failed. */
+  fault(error: unknown): void {
+    if (!(error instanceof ApiError)) {
+      this.onFault?.(error);
     }
   }
 

@@ -154,3 +154,17 @@ describe('stored rows', () => {
   });
 });
 
+test('an error that is no failed request is reported as a fault, and requested again like one', async () => {
+  const connectivity = new Connectivity();
+  const faults: unknown[] = [];
+  connectivity.onFault = (error) => faults.push(error);
+  const bug = new TypeError('a bug');
+  const errors = [bug, new ApiError(503), new ApiError(503)];
+  const load = () => Promise.reject(errors.shift() ?? new ApiError(0));
+  const broken = new PagedList<Row>(connectivity, { load, merge, reachesKnown: () => true, keepsRowsAcrossGap: true });
+  unsubscribe();
+  unsubscribe = broken.subscribe(() => undefined);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(errors.length).toBeLessThan(2);
+  expect(faults).toEqual([bug]);
+});

@@ -126,6 +126,7 @@ export class Resource<Value> implements Requester {
       this.#failures = 0;
       this.#set({ value, error: null });
     } catch (error) {
+      this.#connectivity.fault(error);
       this.#loadedAt = Number.NEGATIVE_INFINITY;
       this.#failures += this.isInUse ? 1 : 0;
       this.#set({ ...this.#state, error });

@@ -1,10 +1,10 @@
-import './styles/brand.css';
 import { accentColors } from './accent.ts';
 import { type Config, ConfigError } from './config.ts';
+import { startErrorReports } from './error-reports.ts';
 import type { Language } from './texts/texts.tsx';
 
-/** Applies the name, the accent and the logo of a deployment. Returns the language with that name. Throws a `ConfigError`. */
-export function applyBrand({ name, accent, logo }: Config, origin: string, language: Language): Language {
+/** Applies the optional fields of `config.json`. Returns the language with the name of the page. Throws a `ConfigError`. */
+export function applyOptions({ name, accent, logo, errorUrl }: Config, origin: string, language: Language): Language {
   const { style } = document.documentElement;
   if (accent !== null) {
     for (const [variable, color] of Object.entries(accentColors(accent))) {
@@ -13,10 +13,17 @@ export function applyBrand({ name, accent, logo }: Config, origin: string, langu
   }
   if (logo !== null) {
     const url = logoUrl(logo, origin);
-    style.setProperty('--page-logo', `url(${JSON.stringify(url)})`);
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(
+      `.cruddur:not(#a#b) .cruddur-mark { background: url(${JSON.stringify(url)}) center / contain no-repeat; > * { display: none } }`,
+    );
+    document.adoptedStyleSheets.push(sheet);
     const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]');
     icon?.removeAttribute('type');
     icon?.setAttribute('href', url);
+  }
+  if (errorUrl !== null) {
+    startErrorReports(errorUrl);
   }
   return name === null ? language : withName(language, name);
 }
