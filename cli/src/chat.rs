@@ -18,6 +18,7 @@ pub use self::{
     devices::{Devices, SignOut, devices, sign_out},
     erase::{DeleteAccount, delete_account},
     export::{Export, export},
+    login::{Login, Logout, login, logout},
     report::{Report, report},
     requests::{Answer, Requests, accept, decline, requests},
     search::{Search, search},
@@ -38,6 +39,7 @@ mod erase;
 mod export;
 mod feed;
 mod follow;
+mod login;
 mod post;
 mod refusal;
 mod report;
@@ -63,8 +65,9 @@ pub struct Token {
 
 #[derive(Clone, Debug, Args)]
 struct Caller {
-    /// A user of the local stack [default: the user of the access token in `CRUDDUR_TOKEN`]
-    #[arg(long = "as", value_name = "HANDLE")]
+    /// A user of the local stack [default: `CRUDDUR_AS`, or the user of the access token in `CRUDDUR_TOKEN` or of
+    /// `cruddur login`]
+    #[arg(long = "as", value_name = "@HANDLE")]
     handle: Option<Handle>,
 }
 
@@ -216,7 +219,7 @@ pub async fn read(context: &Context, command: &Read) -> Result<Outcome> {
         }
         return Ok(Outcome::Done);
     }
-    let websocket_url = context.websocket_url(command.live.websocket_url.as_deref()).await?;
+    let websocket_url = context.websocket_url(command.live.websocket_url.as_deref(), api.url()).await?;
     // Before the list: no message is between the two.
     let mut feed = Feed::start(api, websocket_url, None).await?;
     let messages = feed.api.messages(&path, command.limit.rows).await?;
@@ -231,7 +234,7 @@ pub async fn read(context: &Context, command: &Read) -> Result<Outcome> {
 
 pub async fn watch(context: &Context, command: &Watch) -> Result<Outcome> {
     let api = Api::connect(context, command.caller.handle.as_ref()).await?;
-    let websocket_url = context.websocket_url(command.live.websocket_url.as_deref()).await?;
+    let websocket_url = context.websocket_url(command.live.websocket_url.as_deref(), api.url()).await?;
     let mut feed = Feed::start(api, websocket_url, command.after).await?;
     let mut printed = feed.position();
     let watched = select! {

@@ -33,12 +33,15 @@ use tokio_postgres::{Row, error::SqlState};
 use crate::{
     global::{DatabaseAuth, Global, Target},
     http_client,
+    login::Login,
     names::Names,
     output::{Output, printable},
 };
 
 /// The local stack's default URL.
 const LOCAL_URL: &str = "http://127.0.0.1:4567";
+
+const URL_VARIABLE: &str = "CRUDDUR_URL";
 
 /// The time limit of the local stack's health check.
 const HEALTH_LIMIT: Duration = Duration::from_secs(5);
@@ -103,18 +106,38 @@ impl Context {
         self.global.target == Target::Aws
     }
 
-    /// The API's URL without a trailing slash.
+    /// The API's URL without a trailing slash: given, of the stored sign-in, or the local stack's.
     pub fn api_url(&self) -> Result<String> {
-        let url = match (&self.global.url, self.global.target) {
-            (Some(url), _) => url,
-            (None, Target::Local) => LOCAL_URL,
-            (None, Target::Aws) => bail!("set --url to the API's URL, the stack's output ApiUrl"),
-        };
-        check_http_url("--url", url)?;
-        if self.global.target == Target::Local {
-            require_this_machine("--url", is_loopback(url))?;
+        self.url_or_stored(|_| true)
+    }
+
+    /// The local stack's URL without a trailing slash, or the API's with `--target aws`. A stored sign-in to a deployed
+    /// API does not count: only `--target aws` leaves this machine.
+    pub(crate) fn stack_url(&self) -> Result<String> {
+        self.url_or_stored(is_loopback)
+    }
+
+    fn url_or_stored(&self, accepts: impl FnOnce(&str) -> bool) -> Result<String> {
+        if let Some((name, url)) = self.given_url() {
+            check_http_url(name, &url)?;
+            if self.global.target == Target::Local {
+                require_this_machine(name, is_loopback(&url))?;
+            }
+            return Ok(url.trim_end_matches('/').to_owned());
         }
-        Ok(url.trim_end_matches('/').to_owned())
+        let stored = Login::stored()?.map(|login| login.url).filter(|url| accepts(url));
+        match (stored, self.global.target) {
+            (Some(url), Target::Local) => Ok(url),
+            (Some(url), Target::Aws) if !is_loopback(&url) => Ok(url),
+            (None, Target::Local) => Ok(LOCAL_URL.to_owned()),
+            (_, Target::Aws) => bail!("set --url to the API's URL, the stack's output ApiUrl"),
+        }
+    }
+
+    /// The API's URL in `--url` or `CRUDDUR_URL`, with the name of its source.
+    pub(crate) fn given_url(&self) -> Option<(&'static str, String)> {
+        let option = self.global.url.clone().map(|url| ("--url", url));
+        option.or_else(|| Some((URL_VARIABLE, environment(URL_VARIABLE)?)))
     }
 
     /// Fails without `--yes`. `action` is a sentence such as "this deletes the table x with every message".
@@ -297,22 +320,24 @@ impl Context {
 
     /// The URL of the WebSocket API: `given` by a flag, in the environment, or the local stack's. Returns `None` if no
     /// URL is known.
-    pub(crate) async fn websocket_url(&self, given: Option<&str>) -> Result<Option<String>> {
+    pub(crate) async fn websocket_url(&self, given: Option<&str>, api_url: &str) -> Result<Option<String>> {
         const VARIABLE: &str = "CRUDDUR_WEBSOCKET_URL";
-        let (name, url) = match (given, self.global.target) {
+        // A stored sign-in may be to a deployed API with any target.
+        let is_local = !self.is_aws() && is_loopback(api_url);
+        let (name, url) = match (given, is_local) {
             (Some(url), _) => ("--websocket-url", url.to_owned()),
-            (None, Target::Aws) => match environment(VARIABLE).filter(|url| !url.is_empty()) {
+            (None, false) => match environment(VARIABLE).filter(|url| !url.is_empty()) {
                 Some(url) => (VARIABLE, url),
                 None => return Ok(None),
             },
             // Another server than the local stack may be at --url. It has none.
-            (None, Target::Local) => return Ok(self.local_websocket_url().await.unwrap_or_default()),
+            (None, true) => return Ok(self.local_websocket_url().await.unwrap_or_default()),
         };
         match url.parse::<http::Uri>() {
             Ok(uri) if matches!(uri.scheme_str(), Some("ws" | "wss")) && uri.host().is_some() => {}
             _ => bail!("{name}: not a URL such as wss://….execute-api.eu-central-1.amazonaws.com/live"),
         }
-        if self.global.target == Target::Local {
+        if is_local {
             require_this_machine(name, is_loopback(&url))?;
         }
         Ok(Some(url))
@@ -323,7 +348,7 @@ impl Context {
     }
 
     async fn fetch_health(&self) -> Result<Health> {
-        let url = self.api_url()?;
+        let url = self.stack_url()?;
         let fetch = async {
             let request = http_client::for_url(&url).build()?.get(format!("{url}/local/health"));
             request.send().await?.error_for_status()?.json().await

@@ -118,7 +118,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
         }
         let dynamodb = context.dynamodb().await?;
         report.check("table", table::check(&dynamodb)).await?;
-        let api = Api::new(context.api_url()?)?;
+        let api = Api::new(context.stack_url()?)?;
         if check_without_token(&mut report, &api, &options).await? {
             let pair = local_pair(context, &options, &mut report).await?;
             let address = match &options.websocket_url {
@@ -229,13 +229,15 @@ impl Deployment {
             _ => None,
         };
         let output = |name: &str| stack.as_ref().and_then(|stack| stack.output(name)).map(str::to_owned);
-        let url = match (&context.global.url, output("ApiUrl")) {
-            (None, Some(url)) => url.trim_end_matches('/').to_owned(),
-            (None, None) if stack.is_some() => {
+        let is_given =
+            if stack.is_some() { context.global.url.is_some() } else { context.given_url().is_some() };
+        let url = match (is_given, output("ApiUrl")) {
+            (false, Some(url)) => url.trim_end_matches('/').to_owned(),
+            (false, None) if stack.is_some() => {
                 bail!("the stack has no output ApiUrl; use --url")
             }
-            (None, None) => bail!("use --stack, or --url"),
-            (Some(_), _) => context.api_url()?,
+            (false, None) => bail!("use --stack, or --url"),
+            (true, _) => context.api_url()?,
         };
         let of_stack = output("UserPoolId")
             .filter(|_| named_pool.is_none())

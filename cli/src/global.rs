@@ -9,7 +9,7 @@ pub struct Global {
     #[arg(long, global = true, value_enum, default_value_t = Target::Local)]
     pub target: Target,
 
-    /// The API's URL [default: the local stack's]
+    /// The API's URL [default: `CRUDDUR_URL`, that of `cruddur login`, or the local stack's]
     #[arg(long, global = true, value_name = "URL")]
     pub url: Option<String>,
 

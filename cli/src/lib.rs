@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod global;
 mod http_client;
 pub mod listing;
+mod login;
 pub mod migrate;
 mod names;
 pub mod options;
@@ -41,6 +42,8 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::Reports(command) => reports::run(&context, command).await,
         Command::Users(command) => Box::pin(users::run(&context, command)).await,
         Command::Cognito(command) => cognito::run(&context, command).await,
+        Command::Login(command) => chat::login(&context, &command).await,
+        Command::Logout(_) => chat::logout(&context),
         Command::Token(command) => chat::token(&context, &command).await,
         Command::Inbox(command) => chat::inbox(&context, &command).await,
         Command::Read(command) => Box::pin(chat::read(&context, &command)).await,

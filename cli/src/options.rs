@@ -36,6 +36,10 @@ pub enum Command {
     /// Checks a deployment from outside: resources, routes, two messages between test users, alarms
     #[command(long_about = deploy_check::LONG_ABOUT, after_help = deploy_check::AFTER_HELP)]
     DeployCheck(deploy_check::Options),
+    /// Signs in: stores the API's URL and its user for later commands
+    Login(chat::Login),
+    /// Removes what `login` stored
+    Logout(chat::Logout),
     /// Prints an access token for a user of the local stack
     Token(chat::Token),
     /// Lists a user's conversations, newest first, through the API
@@ -104,7 +108,9 @@ Environment:
   DATABASE_AUTH             --target aws: password (default) or rds-iam
   DDB_MESSAGE_TABLE         the table's name [default: cruddur-messages]
   AWS_COGNITO_USER_POOL_ID  the user pool
-  CRUDDUR_TOKEN             an access token for the commands from inbox to watch
+  CRUDDUR_URL               the API's URL
+  CRUDDUR_AS                a user of the local stack, for the commands from inbox to watch
+  CRUDDUR_TOKEN             an access token for the same commands
   CRUDDUR_WEBSOCKET_URL     --target aws: the WebSocket API, for read --follow and watch
   CRUDDUR_TOKEN_A, CRUDDUR_TOKEN_B  access tokens of the two test users of deploy-check
   NO_COLOR                  no colors

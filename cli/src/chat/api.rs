@@ -17,10 +17,19 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::refusal::Refusal;
-use crate::{context::Context, http_client, output::printable};
+use crate::{
+    context::Context,
+    http_client,
+    listing::local_time,
+    login::{Identity, Login},
+    output::printable,
+};
 
 /// The variable with an access token. A flag would show the token in process lists.
 const TOKEN_VARIABLE: &str = "CRUDDUR_TOKEN";
+
+/// The variable with a user of the local stack.
+const USER_VARIABLE: &str = "CRUDDUR_AS";
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -197,7 +206,7 @@ pub(crate) async fn token(context: &Context, handle: &Handle) -> Result<Value> {
             "only the local stack issues tokens; for AWS, sign in and set {TOKEN_VARIABLE} to the access token"
         );
     }
-    let url = context.api_url()?;
+    let url = context.stack_url()?;
     let request =
         client(&url)?.post(format!("{url}/local/token")).json(&json!({"handle": handle.canonical()}));
     let answer =
@@ -246,19 +255,56 @@ fn no_local_stack(url: &str, error: &reqwest::Error) -> String {
 }
 
 impl Api {
-    /// Connects as the user `handle` of the local stack, or as the user of the token in the variable.
+    /// Connects as the user `handle` of the local stack, or as that of a variable or of the stored sign-in.
     pub(super) async fn connect(context: &Context, handle: Option<&Handle>) -> Result<Self> {
-        let url: Url = context.api_url()?.parse().context("invalid --url")?;
-        let (authorization, renewable) = if let Some(handle) = handle {
-            (authorization(context, handle).await?, Some((context.clone(), handle.clone())))
-        } else {
-            let token = environment(TOKEN_VARIABLE);
-            let token = token.filter(|token| !token.is_empty()).with_context(|| {
-                format!("use --as HANDLE with the local stack, or set {TOKEN_VARIABLE} to an access token")
-            })?;
-            (bearer(&token).with_context(|| format!("{TOKEN_VARIABLE} is not a token"))?, None)
+        let handle = match handle {
+            Some(handle) => Some(handle.clone()),
+            None => user_variable(context)?,
         };
-        Ok(Self { client: client(url.as_str())?, url, authorization, renewable })
+        if let Some(handle) = handle {
+            return Self::of_user(context, &context.stack_url()?, &handle).await;
+        }
+        let url = context.api_url()?;
+        if let Some(token) = environment(TOKEN_VARIABLE) {
+            let authorization = bearer(&token);
+            return Self::new(
+                &url,
+                authorization.with_context(|| format!("{TOKEN_VARIABLE} is not a token"))?,
+            );
+        }
+        // A token or handle of another API is of no use here.
+        let Some(login) = Login::stored()?.filter(|login| login.url == url) else {
+            bail!(
+                "no user of {url} is given; use `cruddur login` or --as @HANDLE, or set {TOKEN_VARIABLE} to an access \
+                 token"
+            );
+        };
+        let api = Self::of_login(context, &login).await?;
+        if let Some(end) = api.token_expires_at().filter(|end| *end <= Clock::system().now()) {
+            bail!(
+                "the token of `cruddur login` expired at {}; sign in, and run `cruddur login --with-token` again",
+                local_time(end)
+            );
+        }
+        Ok(api)
+    }
+
+    /// Connects as the user of a sign-in.
+    pub(super) async fn of_login(context: &Context, login: &Login) -> Result<Self> {
+        match &login.identity {
+            Identity::Handle(handle) => Self::of_user(context, &login.url, &handle.parse()?).await,
+            Identity::Token(token) => Self::new(&login.url, bearer(token).context("this is not a token")?),
+        }
+    }
+
+    async fn of_user(context: &Context, url: &str, handle: &Handle) -> Result<Self> {
+        let api = Self::new(url, authorization(context, handle).await?)?;
+        Ok(Self { renewable: Some((context.clone(), handle.clone())), ..api })
+    }
+
+    fn new(url: &str, authorization: HeaderValue) -> Result<Self> {
+        let client = client(url)?;
+        Ok(Self { client, url: url.parse().context("invalid URL")?, authorization, renewable: None })
     }
 
     /// Reads the first rows of a list.
@@ -328,6 +374,10 @@ impl Api {
         let link = answer.headers().get(header::LINK).and_then(|link| link.to_str().ok()).and_then(next);
         let next = link.as_deref().and_then(cursor_in).ok_or_else(|| ApiError::NotTheApi(url.clone()))?;
         Ok(EventPage { events: json_of(answer, url).await?, next })
+    }
+
+    pub(super) fn url(&self) -> &str {
+        self.url.as_str()
     }
 
     /// The header with the access token.
@@ -577,6 +627,13 @@ impl Api {
         let url = self.url.join(&path).ok().filter(|url| url.origin() == self.url.origin());
         url.ok_or_else(|| ApiError::NotTheApi(self.url.clone()))
     }
+}
+
+/// The user in the variable, which counts only for the local stack.
+fn user_variable(context: &Context) -> Result<Option<Handle>> {
+    let handle = environment(USER_VARIABLE).filter(|_| !context.is_aws());
+    let handle = handle.map(|handle| handle.parse()).transpose();
+    handle.context(USER_VARIABLE)
 }
 
 async fn authorization(context: &Context, handle: &Handle) -> Result<HeaderValue> {

@@ -35,9 +35,10 @@ pub(super) struct Sent {
 
 /// Joins the words, or reads standard input for `-`.
 pub(super) fn text(words: &[String]) -> Result<String> {
-    if words != ["-"] {
-        return Ok(words.join(" "));
-    }
+    if words == ["-"] { standard_input() } else { Ok(words.join(" ")) }
+}
+
+pub(super) fn standard_input() -> Result<String> {
     let mut bytes = Vec::new();
     stdin().take(MOST_INPUT).read_to_end(&mut bytes)?;
     let Ok(text) = String::from_utf8(bytes) else { bail!("standard input is not UTF-8") };

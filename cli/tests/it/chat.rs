@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -466,6 +467,106 @@ async fn a_token_is_printed_alone_and_works_from_the_environment() {
     machine.stop().await;
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stored_sign_in_is_used_unless_an_option_or_a_variable_names_another() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let machine = Machine::start().await;
+    let url = machine.stack().url();
+    let config = tempfile::tempdir().unwrap();
+    let file = config.path().join("cruddur/login.json");
+    let run = async |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = command(arguments);
+        let output = command.env("XDG_CONFIG_HOME", config.path()).envs(variables.iter().copied()).output();
+        let output = output.await.unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        let text = redact(&String::from_utf8(text).unwrap()).replace(url, "http://stack");
+        let text = text.replace(file.to_str().unwrap(), "<file>");
+        format!("{text}[{}]", output.status.code().unwrap())
+    };
+    let me = |handle: &str| format!("signed out @{handle} on all devices\n[0]");
+
+    assert_snapshot!(run(&["login", "@nobody-here", "--url", url], &[]).await, @r#"
+    error: no user of http://stack has the handle @nobody-here; see http://stack/local/users
+    [1]
+    "#);
+    assert!(!file.exists());
+    assert_snapshot!(run(&["login", "@SunYoung"], &[("CRUDDUR_URL", url)]).await, @r#"
+    signed in to http://stack as @sunyoung (Sunyoung Lee); stored in <file>
+    [0]
+    "#);
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(run(&["sign-out"], &[]).await, me("sunyoung"));
+    assert_eq!(run(&["sign-out"], &[("CRUDDUR_AS", "@lore")]).await, me("lore"));
+    assert_eq!(run(&["sign-out", "--as", "mock"], &[("CRUDDUR_AS", "@lore")]).await, me("mock"));
+    // Commands of operators find the stack, too.
+    assert_eq!(run(&["ddb", "list-tables"], &[]).await, "cruddur-messages\n[0]");
+    assert_snapshot!(run(&["sign-out"], &[("CRUDDUR_AS", "lore winters")]).await, @r#"
+    error: CRUDDUR_AS: not 1 to 30 of A-Z a-z 0-9 _ . -
+    [1]
+    "#);
+    // It is a sign-in to one API.
+    assert_snapshot!(run(&["inbox"], &[("CRUDDUR_URL", "http://127.0.0.1:9")]).await, @r#"
+    error: no user of http://127.0.0.1:9 is given; use `cruddur login` or --as @HANDLE, or set CRUDDUR_TOKEN to an access token
+    [1]
+    "#);
+    assert_snapshot!(run(&["inbox"], &[("CRUDDUR_URL", "https://api.example")]).await, @r#"
+    error: CRUDDUR_URL is not on this machine; add --target aws
+    [1]
+    "#);
+    assert_eq!(run(&["logout"], &[]).await, "signed out: removed <file>\n[0]");
+    assert_eq!(run(&["logout"], &[]).await, "not signed in\n[0]");
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_with_a_token_lasts_as_long_as_the_token() {
+    let machine = Machine::start().await;
+    let url = machine.stack().url();
+    let config = tempfile::tempdir().unwrap();
+    let run = async |arguments: &[&str], input: &str| {
+        let mut child = command(arguments)
+            .env("XDG_CONFIG_HOME", config.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+        let output = child.wait_with_output().await.unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let text = text.replace(config.path().to_str().unwrap(), "<config>");
+        format!("{}[{}]", redact(&text).replace(url, "http://stack"), output.status.code().unwrap())
+    };
+    let login = ["login", "--with-token", "--url", url];
+    assert_snapshot!(run(&login, " ").await, @r#"
+    error: standard input has no token
+    [1]
+    "#);
+    assert_snapshot!(run(&login, "not.a.token").await, @r#"
+    error: the API rejected the access token; it has expired, or is for another API
+    [1]
+    "#);
+    let token = machine.cruddur(&["token", "lore"]).await.ok().to_owned();
+    assert_snapshot!(run(&login, &token).await, @r#"
+    signed in to http://stack as @lore (Lore Winters); stored in <config>/cruddur/login.json
+    the token expires at <local time>
+    [0]
+    "#);
+    assert_snapshot!(run(&["blocks"], "").await, @r#"
+    no user is blocked
+    [0]
+    "#);
+    let expired = json!({"url": url, "token": "e30.eyJleHAiOjB9.x"}).to_string();
+    std::fs::write(config.path().join("cruddur/login.json"), expired).unwrap();
+    assert_snapshot!(run(&["blocks"], "").await, @r#"
+    error: the token of `cruddur login` expired at <local time>; sign in, and run `cruddur login --with-token` again
+    [1]
+    "#);
+    machine.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn error_responses_of_the_api_are_described() {
     let machine = Machine::start().await;
@@ -506,7 +607,7 @@ async fn error_responses_of_the_api_are_described() {
     [1]
     "#);
     assert_snapshot!(run(&["inbox"]).await, @r#"
-    error: use --as HANDLE with the local stack, or set CRUDDUR_TOKEN to an access token
+    error: no user of http://stack is given; use `cruddur login` or --as @HANDLE, or set CRUDDUR_TOKEN to an access token
     [1]
     "#);
     assert_snapshot!(run(&["send", "--as", "lore", "not a handle", "hello"]).await, @r#"
@@ -533,8 +634,8 @@ async fn a_text_may_come_from_standard_input() {
     let arguments =
         ["send", "--as", "lore", "@mock", "-", "--output", "json", "--url", machine.stack().url()];
     let mut child = command(&arguments)
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     child.stdin.take().unwrap().write_all("two\nlines 🎉\n".as_bytes()).await.unwrap();

@@ -91,6 +91,9 @@ const PROXIES: [(&str, &str); 4] = [
     ("ALL_PROXY", "http://127.0.0.1:9"),
 ];
 
+/// A folder that does not exist, so that nobody is signed in.
+const NO_CONFIG: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/no-config");
+
 /// The command behind a proxy, with nothing of the test's own environment that it would look at, in UTC.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cruddur"));
@@ -99,6 +102,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
         .stdin(Stdio::null())
         .env_clear()
         .env("TZ", "UTC")
+        .env("XDG_CONFIG_HOME", NO_CONFIG)
         .envs(PROXIES)
         .kill_on_drop(true);
     command
