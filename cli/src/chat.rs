@@ -10,7 +10,7 @@ use self::{
     choice::{Choice, find},
     conversation::Conversation,
     feed::Feed,
-    show::show,
+    show::{list_groups, list_messages, show_messages},
 };
 pub use self::{
     block::{Block, Blocks, block, blocks, unblock},
@@ -26,6 +26,7 @@ pub use self::{
 };
 use crate::{
     context::{Context, note},
+    listing::Columns,
     outcome::Outcome,
 };
 
@@ -83,6 +84,7 @@ A number in parentheses is that of unread messages.
 
 Examples:
   cruddur inbox --as sunyoung
+  cruddur inbox --as sunyoung --output json | jq -r '[.handle, .uuid] | @tsv'
   CRUDDUR_TOKEN=… cruddur inbox --target aws --url https://….execute-api.eu-central-1.amazonaws.com";
 
 #[derive(Clone, Debug, Args)]
@@ -93,6 +95,9 @@ pub struct Inbox {
 
     #[command(flatten)]
     limit: Limit,
+
+    #[command(flatten)]
+    columns: Columns,
 }
 
 const READ_EXAMPLES: &str = "\
@@ -124,6 +129,9 @@ pub struct Read {
     /// Do not mark the messages as read
     #[arg(long)]
     peek: bool,
+
+    #[command(flatten)]
+    columns: Columns,
 
     #[command(flatten)]
     live: Live,
@@ -202,7 +210,7 @@ pub async fn token(context: &Context, command: &Token) -> Result<Outcome> {
 pub async fn inbox(context: &Context, command: &Inbox) -> Result<Outcome> {
     let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
     let groups = api.rows("/api/message_groups", command.limit.rows).await?;
-    show(context, groups, true)?;
+    list_groups(context, groups, command.columns.uuids)?;
     Ok(Outcome::Done)
 }
 
@@ -213,7 +221,7 @@ pub async fn read(context: &Context, command: &Read) -> Result<Outcome> {
     if !command.follow {
         let messages = api.messages(&path, command.limit.rows).await?;
         let newest = messages.last().cloned().filter(|_| !command.peek);
-        show(context, messages, false)?;
+        list_messages(context, messages, command.columns.uuids)?;
         if let Some(newest) = newest {
             api.mark_read(group_uuid, &newest).await.context("the messages are not marked as read")?;
         }
@@ -223,10 +231,11 @@ pub async fn read(context: &Context, command: &Read) -> Result<Outcome> {
     // Before the list: no message is between the two.
     let mut feed = Feed::start(api, websocket_url, None).await?;
     let messages = feed.api.messages(&path, command.limit.rows).await?;
-    show(context, messages.clone(), false)?;
+    let uuids = command.columns.uuids;
+    list_messages(context, messages.clone(), uuids)?;
     let followed = select! {
         interrupted = ctrl_c() => Ok(interrupted?),
-        followed = follow::follow(context, &mut feed, group_uuid, &messages, command.peek) => followed,
+        followed = follow::follow(context, &mut feed, group_uuid, &messages, command.peek, uuids) => followed,
     };
     feed.close().await;
     followed.map(|()| Outcome::Done)
@@ -265,7 +274,7 @@ pub async fn send(context: &Context, command: &Send) -> Result<Outcome> {
     if context.output.is_json() {
         context.output.json(&sent)?;
     } else {
-        show(context, vec![sent.row], false)?;
+        show_messages(context, vec![sent.row], false)?;
     }
     Ok(Outcome::Done)
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::{context::Context, outcome::Outcome};
+use crate::{context::Context, listing::Columns, outcome::Outcome};
 
 mod columns;
 mod jwks;
@@ -18,6 +18,8 @@ pub enum Command {
     ListUsers {
         #[command(flatten)]
         pool: pool::Options,
+        #[command(flatten)]
+        columns: Columns,
     },
     /// Writes each pool user's sub into the database of users, by handle
     #[command(long_about = sync::LONG_ABOUT, after_help = sync::AFTER_HELP)]
@@ -37,7 +39,9 @@ pub enum Command {
 
 pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
     match command {
-        Command::ListUsers { pool } => list_users::run(context, &pool.required(context)?).await?,
+        Command::ListUsers { pool, columns } => {
+            list_users::run(context, &pool.required(context)?, columns).await?;
+        }
         Command::SyncUserIds { pool, options } => {
             let pool = pool.required(context)?;
             let database = context.database().await?;

@@ -1,9 +1,11 @@
 //! Messages and conversations as lines of text.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use chrono::{DateTime, Local, Utc};
+use clap::Args;
 use unicode_width::UnicodeWidthStr as _;
+use uuid::Uuid;
 
 use crate::output::{Output, columns, cut, printable};
 
@@ -19,10 +21,17 @@ const QUOTE_COLUMNS: usize = 24;
 /// The number of unread messages from which the API does not count.
 const MANY_UNREAD: usize = 100;
 
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Columns {
+    /// Also show UUIDs; --output json always has them
+    #[arg(long)]
+    pub(crate) uuids: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The group of a conversation; `None` for a message.
-    pub message_group_uuid: Option<String>,
+    /// The message or conversation, if its UUID is shown.
+    pub uuid: Option<Uuid>,
     /// The sender, or the other member.
     pub handle: String,
     pub display_name: Option<String>,
@@ -74,36 +83,65 @@ impl Content {
 
 /// Writes each entry as a line in columns, as wide as the terminal.
 pub fn show(output: Output, entries: &[Entry]) -> io::Result<()> {
-    lines(entries).iter().try_for_each(|line| output.line(line))
+    lines(entries, false).iter().try_for_each(|line| output.line(line))
 }
 
-fn lines(entries: &[Entry]) -> Vec<String> {
-    let handle = |entry: &Entry| format!("@{}", printable(&entry.handle));
-    let name = |entry: &Entry| entry.display_name.as_ref().map(|name| cut(name, NAME_COLUMNS));
-    let handle_columns = entries.iter().map(|entry| handle(entry).width()).max().unwrap_or(0);
-    let name_columns = entries.iter().filter_map(name).map(|name| name.width()).max().unwrap_or(0);
+/// The same, below a line with the names of the columns if stdout is a terminal.
+pub fn list(output: Output, entries: &[Entry]) -> io::Result<()> {
+    let has_header = io::stdout().is_terminal() && !entries.is_empty();
+    lines(entries, has_header).iter().try_for_each(|line| output.line(line))
+}
+
+fn lines(entries: &[Entry], has_header: bool) -> Vec<String> {
     let unread = |entry: &Entry| match entry.unread {
         0 => String::new(),
         MANY_UNREAD.. => format!("({}+)", MANY_UNREAD - 1),
         unread => format!("({unread})"),
     };
-    let unread_columns = entries.iter().map(|entry| unread(entry).width()).max().unwrap_or(0);
-    let line = |entry: &Entry| {
-        let mut cells = Vec::new();
-        cells.extend(entry.message_group_uuid.as_deref().map(printable));
-        cells.push(pad(&handle(entry), handle_columns));
-        cells.extend(name(entry).map(|name| pad(&name, name_columns)));
-        cells.push(local_time(entry.created_at));
-        if unread_columns > 0 {
-            cells.push(pad(&unread(entry), unread_columns));
+    let name = |name: &String| cut(name, NAME_COLUMNS);
+    let column = |title, cell: &dyn Fn(&Entry) -> String| Column::new(title, entries.iter().map(cell), has_header);
+    let cells = [
+        column("HANDLE", &|entry| format!("@{}", printable(&entry.handle))),
+        column("NAME", &|entry| entry.display_name.as_ref().map(name).unwrap_or_default()),
+        column("TIME", &|entry| local_time(entry.created_at)),
+        column("UNREAD", &unread),
+        column("UUID", &|entry| entry.uuid.map(|uuid| uuid.to_string()).unwrap_or_default()),
+    ];
+    let cells = cells.iter().filter(|column| !column.is_empty()).collect::<Vec<_>>();
+    let line = |row: usize, text: &dyn Fn(usize) -> String| {
+        let mut line = String::new();
+        for column in &cells {
+            line.extend(column.cells.get(row).map(|cell| pad(cell, column.width)));
+            line.push_str("  ");
         }
-        let mut line = cells.join("  ");
-        let left = usize::from(columns()).saturating_sub(line.width() + 2).max(TEXT_COLUMNS);
-        line.push_str("  ");
-        line.push_str(&entry.content.line(left));
-        line
+        let left = usize::from(columns()).saturating_sub(line.width()).max(TEXT_COLUMNS);
+        line + &text(left)
     };
-    entries.iter().map(line).collect()
+    let header = has_header.then(|| line(0, &|_| "MESSAGE".to_owned()));
+    let first = usize::from(has_header);
+    let rows = entries.iter().enumerate().map(|(row, entry)| line(first + row, &|left| entry.content.line(left)));
+    header.into_iter().chain(rows).collect()
+}
+
+/// A column in front of the text.
+struct Column {
+    /// With the title first if there is a header.
+    cells: Vec<String>,
+    width: usize,
+    has_header: bool,
+}
+
+impl Column {
+    fn new(title: &str, cells: impl Iterator<Item = String>, has_header: bool) -> Self {
+        let title = has_header.then(|| title.to_owned());
+        let cells = title.into_iter().chain(cells).collect::<Vec<_>>();
+        let width = cells.iter().map(|cell| cell.width()).max().unwrap_or(0);
+        Self { cells, width, has_header }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.cells.iter().skip(usize::from(self.has_header)).all(String::is_empty)
+    }
 }
 
 #[must_use]
@@ -122,7 +160,7 @@ mod tests {
 
     fn entry(handle: &str, message: &str) -> Entry {
         Entry {
-            message_group_uuid: None,
+            uuid: None,
             handle: handle.to_owned(),
             display_name: Some("日本".to_owned()),
             created_at: DateTime::UNIX_EPOCH,
@@ -154,9 +192,9 @@ mod tests {
     fn unread_messages_have_a_column_if_there_are_any() {
         let unread = |unread| Entry { unread, display_name: None, ..entry("bo", "hi") };
         let time = local_time(DateTime::UNIX_EPOCH);
-        assert_eq!(lines(&[unread(0)]), [format!("@bo  {time}  hi")]);
+        assert_eq!(lines(&[unread(0)], false), [format!("@bo  {time}  hi")]);
         assert_eq!(
-            lines(&[unread(0), unread(7), unread(99), unread(100)]),
+            lines(&[unread(0), unread(7), unread(99), unread(100)], false),
             ["     ", "(7)  ", "(99) ", "(99+)"].map(|count| format!("@bo  {time}  {count}  hi"))
         );
     }
@@ -165,12 +203,20 @@ mod tests {
     fn columns_are_aligned_and_texts_are_cut() {
         let time = local_time(DateTime::UNIX_EPOCH);
         let long = entry("bo", &"x".repeat(200));
-        let lines =
-            lines(&[entry("alice", "hi\nthere"), Entry { display_name: Some("B".to_owned()), ..long }]);
+        let entries = [entry("alice", "hi\nthere"), Entry { display_name: Some("B".to_owned()), ..long }];
+        let lines = |has_header| lines(&entries, has_header);
         let text = format!("{}…", "x".repeat(64));
         assert_eq!(
-            lines,
+            lines(false),
             [format!("@alice  日本  {time}  hi there"), format!("@bo     B     {time}  {text}")]
+        );
+        assert_eq!(
+            lines(true),
+            [
+                format!("HANDLE  NAME  {:19}  MESSAGE", "TIME"),
+                format!("@alice  日本  {time}  hi there"),
+                format!("@bo     B     {time}  {text}")
+            ]
         );
     }
 }

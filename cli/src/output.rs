@@ -39,6 +39,11 @@ impl Output {
         stdout.flush()
     }
 
+    /// Writes the names of columns if stdout is a terminal.
+    pub fn header(self, line: &str) -> io::Result<()> {
+        if io::stdout().is_terminal() { self.line(line) } else { Ok(()) }
+    }
+
     pub fn line(self, line: &str) -> io::Result<()> {
         self.text(&format!("{line}\n"))
     }
@@ -54,7 +59,7 @@ impl Output {
         if self.is_json() { self.json(value) } else { Ok(self.line(sentence)?) }
     }
 
-    /// Writes a table, or an object per item with `--output json`.
+    /// Writes a table, with a header if stdout is a terminal, or an object per item with `--output json`.
     pub fn rows<T: Serialize>(
         self,
         header: &[&str],
@@ -67,13 +72,18 @@ impl Output {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(columns());
-        table.set_header(header.iter().copied());
+        if io::stdout().is_terminal() && !items.is_empty() {
+            table.set_header(header.iter().copied());
+        }
         for item in items {
             let cells = cells(item);
             let mut row = comfy_table::Row::from(cells.iter().map(|cell| printable(cell)));
             // Long texts are cut, so that a row is one line.
             row.max_height(1);
             table.add_row(row);
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
         }
         for line in table.lines() {
             self.line(line.trim_end())?;

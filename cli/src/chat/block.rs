@@ -6,11 +6,10 @@ use cruddur::user::Handle;
 use http::Method;
 use serde_json::json;
 
-use super::{Caller, api::Api};
+use super::{Caller, api::Api, show::show_people};
 use crate::{
     context::{Context, note},
     outcome::Outcome,
-    output::printable,
 };
 
 const EXAMPLES: &str = "\
@@ -60,16 +59,9 @@ async fn set(context: &Context, command: &Block, method: Method, done: &str) -> 
 pub async fn blocks(context: &Context, command: &Blocks) -> Result<Outcome> {
     let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
     let people = api.blocks().await?;
-    if context.output.is_json() {
-        people.iter().try_for_each(|person| context.output.json(person))?;
-        return Ok(Outcome::Done);
-    }
-    if people.is_empty() {
+    if people.is_empty() && !context.output.is_json() {
         note("no user is blocked");
     }
-    for person in &people {
-        let (handle, name) = (printable(&person.handle), printable(&person.display_name));
-        context.output.line(&format!("@{handle}  {name}"))?;
-    }
+    show_people(context, &people)?;
     Ok(Outcome::Done)
 }

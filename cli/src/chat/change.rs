@@ -11,7 +11,7 @@ use super::{
     choice::{Choice, find},
     conversation::Conversation,
     post,
-    show::show,
+    show::show_messages,
 };
 use crate::{
     context::Context,
@@ -109,7 +109,7 @@ pub async fn edit(context: &Context, command: &Edit) -> Result<Outcome> {
     let caller = api.caller().await?;
     let message = find(&mut api, group_uuid, command.message, Some(caller)).await?;
     let edited = api.edit(group_uuid, &message, &text).await?;
-    show(context, vec![edited], false)?;
+    show_messages(context, vec![edited], false)?;
     Ok(Outcome::Done)
 }
 

@@ -4,9 +4,13 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::{Caller, api::Api};
+use super::{
+    Caller,
+    api::{Api, Device},
+};
 use crate::{
     context::{Context, note},
+    listing::local_time,
     outcome::Outcome,
     output::printable,
 };
@@ -40,17 +44,14 @@ pub struct SignOut {
 pub async fn devices(context: &Context, command: &Devices) -> Result<Outcome> {
     let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
     let devices = api.devices().await?;
-    if context.output.is_json() {
-        devices.iter().try_for_each(|device| context.output.json(device))?;
-        return Ok(Outcome::Done);
-    }
-    if devices.is_empty() {
+    if devices.is_empty() && !context.output.is_json() {
         note("no device is connected");
     }
-    for device in &devices {
-        let name = device.user_agent.as_deref().map_or("unknown".to_owned(), printable);
-        context.output.line(&format!("{}  {}  {name}", device.connected_at, device.uuid))?;
-    }
+    let cells = |device: &Device| {
+        let connected_at = device.connected_at.parse().map_or_else(|_| device.connected_at.clone(), local_time);
+        vec![device.user_agent.clone().unwrap_or_else(|| "unknown".to_owned()), connected_at]
+    };
+    context.output.rows(&["DEVICE", "CONNECTED"], &devices, cells)?;
     Ok(Outcome::Done)
 }
 

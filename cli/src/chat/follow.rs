@@ -10,7 +10,7 @@ use super::{
     api::{Api, ApiError, Event, READ, Row},
     feed::{Feed, News},
     seen::Seen,
-    show::show,
+    show::show_messages,
 };
 use crate::context::Context;
 
@@ -22,6 +22,7 @@ pub(super) async fn follow(
     group_uuid: Uuid,
     shown: &[Row],
     peeks: bool,
+    uuids: bool,
 ) -> Result<()> {
     let mut newest = shown.last().cloned();
     let mut shown = Shown::new(shown);
@@ -46,7 +47,7 @@ pub(super) async fn follow(
         };
         let place = |row: &Row| (row.created_at, row.uuid);
         let newest_new = new.iter().max_by_key(|row| place(row)).cloned();
-        show(context, new, false)?;
+        show_messages(context, new, uuids)?;
         if !context.output.is_json() {
             for event in &events {
                 seen.show(context, feed, event).await?;

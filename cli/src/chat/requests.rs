@@ -6,9 +6,10 @@ use cruddur::user::settings::MessagesFrom;
 use http::Method;
 use serde_json::json;
 
-use super::{Caller, Limit, api::Api, conversation::Conversation, show::show};
+use super::{Caller, Limit, api::Api, conversation::Conversation, show::list_groups};
 use crate::{
     context::{Context, note},
+    listing::Columns,
     outcome::Outcome,
 };
 
@@ -30,6 +31,9 @@ pub struct Requests {
 
     #[command(flatten)]
     limit: Limit,
+
+    #[command(flatten)]
+    columns: Columns,
 
     /// First change who may start conversations with the user: everyone, strangers by request, or nobody
     #[arg(long, value_name = "FROM", value_parser = PossibleValuesParser::new(MessagesFrom::ALL.map(MessagesFrom::name)))]
@@ -56,7 +60,7 @@ pub async fn requests(context: &Context, command: &Requests) -> Result<Outcome> 
     if requests.is_empty() && !context.output.is_json() {
         note("no requests");
     }
-    show(context, requests, true)?;
+    list_groups(context, requests, command.columns.uuids)?;
     Ok(Outcome::Done)
 }
 

@@ -3,11 +3,10 @@
 use anyhow::Result;
 use clap::Args;
 
-use super::{Caller, api::Api};
+use super::{Caller, api::Api, show::show_people};
 use crate::{
     context::{Context, note},
     outcome::Outcome,
-    output::printable,
 };
 
 const EXAMPLES: &str = "\
@@ -31,19 +30,9 @@ pub struct Search {
 pub async fn search(context: &Context, command: &Search) -> Result<Outcome> {
     let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
     let people = api.search(&command.text.join(" ")).await?;
-    if context.output.is_json() {
-        people.iter().try_for_each(|person| context.output.json(person))?;
-        return Ok(Outcome::Done);
-    }
-    if people.is_empty() {
+    if people.is_empty() && !context.output.is_json() {
         note("no user is found");
     }
-    for person in &people {
-        context.output.line(&format!(
-            "@{}  {}",
-            printable(&person.handle),
-            printable(&person.display_name)
-        ))?;
-    }
+    show_people(context, &people)?;
     Ok(Outcome::Done)
 }

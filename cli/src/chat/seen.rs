@@ -40,7 +40,7 @@ impl Seen {
         let group = group.as_ref();
         if let Some(group) = group.filter(|group| group.user_uuid == read.user_uuid) {
             let entry = Entry {
-                message_group_uuid: None,
+                uuid: None,
                 handle: group.handle.clone(),
                 display_name: None,
                 created_at: read.last_read_at.unwrap_or(event.at).to_utc(),

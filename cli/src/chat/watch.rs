@@ -8,7 +8,7 @@ use super::{
     api::{Event, Row},
     feed::{Feed, News},
     seen::Seen,
-    show::show,
+    show::show_messages,
 };
 use crate::context::{Context, note};
 
@@ -44,7 +44,7 @@ pub(super) async fn watch(context: &Context, feed: &mut Feed, printed: &mut Even
                     }
                 } else {
                     for event in &events {
-                        show(context, of_event(event).into_iter().cloned().collect(), false)?;
+                        show_messages(context, of_event(event).into_iter().cloned().collect(), false)?;
                         seen.show(context, feed, event).await?;
                     }
                 }

@@ -2,11 +2,13 @@
 
 use anyhow::Result;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::{
-    columns::{HANDLE_COLUMNS, SUB_COLUMNS, column},
-    pool::UserPool,
+    columns::{SUB_COLUMNS, column},
+    pool::{PoolUser, UserPool},
 };
-use crate::{context::Context, output::printable};
+use crate::{context::Context, listing::Columns, output::printable};
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
@@ -18,24 +20,28 @@ const STATUS: usize = 31;
 
 const NAME: usize = 24;
 
-pub(super) async fn run(context: &Context, pool: &UserPool) -> Result<()> {
+pub(super) async fn run(context: &Context, pool: &UserPool, columns: Columns) -> Result<()> {
     let users = pool.users().await?;
     let output = context.output;
     if output.is_json() {
         return users.iter().try_for_each(|user| output.json(user));
     }
-    output.line(&line("HANDLE", "SUB", "STATUS", "NAME", "EMAIL"))?;
+    // A user without a handle is known by the sub.
+    let handle = |user: &PoolUser| user.handle.clone().unwrap_or_else(|| user.sub.clone());
+    let width = users.iter().map(|user| handle(user).width()).max().unwrap_or(0).clamp(6, SUB_COLUMNS);
+    let line = |handle: &str, name: &str, status: &str, sub: &str, email: &str| {
+        let sub = if columns.uuids { column(sub, SUB_COLUMNS) + "  " } else { String::new() };
+        let (handle, name, status) = (column(handle, width), column(name, NAME), column(status, STATUS));
+        format!("{handle}  {name}  {status}  {sub}{}", printable(email))
+    };
+    if !users.is_empty() {
+        output.header(&line("HANDLE", "NAME", "STATUS", "SUB", "EMAIL"))?;
+    }
     for user in &users {
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         let disabled = if user.enabled { "" } else { ", disabled" };
         let status = format!("{}{disabled}", user.status);
-        output.line(&line(&text(&user.handle), &user.sub, &status, &text(&user.name), &text(&user.email)))?;
+        output.line(&line(&handle(user), &text(&user.name), &status, &user.sub, &text(&user.email)))?;
     }
     Ok(())
-}
-
-fn line(handle: &str, sub: &str, status: &str, name: &str, email: &str) -> String {
-    let (handle, sub) = (column(handle, HANDLE_COLUMNS), column(sub, SUB_COLUMNS));
-    let (status, name) = (column(status, STATUS), column(name, NAME));
-    format!("{handle}  {sub}  {status}  {name}  {}", printable(email))
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::page;
 use crate::{
     context::Context,
-    listing::{Content, Entry},
+    listing::{Columns, Content, Entry},
     outcome::Outcome,
 };
 
@@ -36,6 +36,9 @@ pub struct GetOptions {
 
     #[command(flatten)]
     newest: page::Newest,
+
+    #[command(flatten)]
+    columns: Columns,
 }
 
 fn group_uuid(text: &str) -> Result<Uuid, &'static str> {
@@ -60,7 +63,7 @@ pub(super) async fn get(context: &Context, options: &GetOptions) -> Result<Outco
         "consumed_capacity_units": dynamodb.meter.units().read,
     });
     let entries = messages.into_iter().map(|message| Entry {
-        message_group_uuid: None,
+        uuid: options.columns.uuids.then_some(message.uuid),
         handle: message.handle,
         display_name: None,
         created_at: message.created_at.to_utc(),
@@ -92,6 +95,9 @@ pub struct ListOptions {
 
     #[command(flatten)]
     newest: page::Newest,
+
+    #[command(flatten)]
+    columns: Columns,
 }
 
 pub(super) async fn list(context: &Context, options: &ListOptions) -> Result<Outcome> {
@@ -113,7 +119,7 @@ pub(super) async fn list(context: &Context, options: &ListOptions) -> Result<Out
         "consumed_capacity_units": dynamodb.meter.units().read,
     });
     let entries = groups.into_iter().map(|group| Entry {
-        message_group_uuid: Some(group.uuid.to_string()),
+        uuid: options.columns.uuids.then_some(group.uuid),
         handle: group.handle,
         display_name: Some(group.display_name),
         created_at: group.created_at.to_utc(),

@@ -149,7 +149,7 @@ impl Page {
             context.output.json(value)?;
             return Ok(Outcome::Done);
         }
-        listing::show(context.output, entries)?;
+        listing::list(context.output, entries)?;
         let what = if self.rows.len() == 1 { one } else { many };
         let mut line = format!("{} {what}; consumed capacity units: {units}", self.rows.len());
         if let Some(next) = &self.next {

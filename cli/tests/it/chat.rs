@@ -80,7 +80,7 @@ async fn two_people_chat() {
     });
     assert_eq!(inbox.await.unwrap().len(), 1);
     assert_snapshot!(run(&["inbox", "--as", "sunyoung", "--limit", "1"]).await, @r#"
-    4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5  @scarlett  Scarlett Ho  <local time>  (1)  Good. I'll write to…
+    @scarlett  Scarlett Ho  <local time>  (1)  Good. I'll write to you from the train, then, where…
     [0]
     "#);
     machine.stop().await;
@@ -108,11 +108,15 @@ async fn reading_marks_as_read_and_peeking_does_not() {
     inbox_when(&machine, "mock", |row| row["unread_count"] == 3).await;
     let run = async |arguments: &[&str]| seen(&machine.cruddur(arguments).await);
     assert_snapshot!(run(&["inbox", "--as", "mock"]).await, @r#"
-    5807bba3-dbb7-5a30-b5a5-2390c9839b8b  @lore  Lore Winters  <local time>  (3)  three
+    @lore  Lore Winters  <local time>  (3)  three
     [0]
     "#);
     assert_snapshot!(run(&["inbox", "--as", "lore"]).await, @r#"
-    5807bba3-dbb7-5a30-b5a5-2390c9839b8b  @mock  Mock User  <local time>  You: three
+    @mock  Mock User  <local time>  You: three
+    [0]
+    "#);
+    assert_snapshot!(run(&["inbox", "--as", "lore", "--uuids"]).await, @r#"
+    @mock  Mock User  <local time>  5807bba3-dbb7-5a30-b5a5-2390c9839b8b  You: three
     [0]
     "#);
     machine.cruddur(&["read", "--as", "mock", "@lore", "--peek"]).await.ok();
@@ -205,7 +209,7 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     "#);
     inbox_when(&machine, "mock", |row| row["deleted_at"].is_string()).await;
     assert_snapshot!(run(&["inbox", "--as", "mock"]).await, @r#"
-    5807bba3-dbb7-5a30-b5a5-2390c9839b8b  @lore  Lore Winters  <local time>  (deleted)
+    @lore  Lore Winters  <local time>  (deleted)
     [0]
     "#);
 
@@ -236,7 +240,7 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     "#);
     assert_snapshot!(run(&["search", "--as", "lore", "andrew"]).await, @"
     @andrew  Andrew Brown
-    @bayko  Andrew Bayko
+    @bayko   Andrew Bayko
     [0]
     ");
     assert_snapshot!(run(&["search", "--as", "lore", "nobody", "at", "all"]).await, @"

@@ -58,10 +58,9 @@ async fn missing_attributes_of_a_user_are_listed_as_absent() {
     disabled["Enabled"] = false.into();
     let cognito = Cognito::start(vec![user("sunyoung", 1), user("", 2), disabled]).await;
     assert_snapshot!(cognito.cruddur(&["cognito", "list-users"]).await.ok(), @"
-    HANDLE                          SUB                                   STATUS                           NAME                      EMAIL
-    sunyoung                        00000001-0000-4000-8000-00000000000a  CONFIRMED                        Name of sunyoung          sunyoung@example.com
-    -                               00000002-0000-4000-8000-00000000000a  CONFIRMED                        -                         2@example.com
-    lore                            00000003-0000-4000-8000-00000000000a  CONFIRMED, disabled              Name of lore              lore@example.com
+    sunyoung                              Name of sunyoung          CONFIRMED                        sunyoung@example.com
+    00000002-0000-4000-8000-00000000000a  -                         CONFIRMED                        2@example.com
+    lore                                  Name of lore              CONFIRMED, disabled              lore@example.com
     ");
     let run = cognito.cruddur(&["cognito", "list-users", "--output", "json"]).await;
     assert_snapshot!(run.ok(), @r#"

@@ -129,7 +129,7 @@ async fn steps_are_objects_for_programs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_embedded_server_has_no_other_sessions() {
     let machine = Machine::start().await;
-    assert_snapshot!(machine.cruddur(&["db", "sessions"]).await.ok(), @" PID  USER  CLIENT  APPLICATION  STATE  SINCE  CONNECTED");
+    assert_eq!(machine.cruddur(&["db", "sessions"]).await.ok(), "");
     assert_eq!(machine.cruddur(&["db", "sessions", "--output", "json"]).await.ok(), "");
     machine.stop().await;
 }
