@@ -8,7 +8,6 @@ use tokio::{select, signal::ctrl_c};
 use self::{
     api::Api,
     choice::{Choice, find},
-    conversation::Conversation,
     feed::Feed,
     show::{list_groups, list_messages, show_messages},
 };
@@ -25,6 +24,7 @@ pub use self::{
     settings::{Clear, Hide, Mute, Unmute, clear, hide, mute, unmute},
 };
 use crate::{
+    arguments::Conversation,
     context::{Context, note},
     listing::Columns,
     outcome::Outcome,
@@ -61,6 +61,7 @@ Examples:
 #[command(after_help = TOKEN_EXAMPLES)]
 pub struct Token {
     /// The user's handle, with or without @
+    #[arg(value_name = "@HANDLE")]
     handle: Handle,
 }
 

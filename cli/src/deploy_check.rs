@@ -82,11 +82,11 @@ pub struct Options {
     origin: Vec<String>,
 
     /// The first test user's handle, on the local stack [default: lore]
-    #[arg(long, value_name = "HANDLE")]
+    #[arg(long, value_name = "@HANDLE")]
     sender: Option<Handle>,
 
     /// The second test user's handle [default: mock, on the local stack]
-    #[arg(long, value_name = "HANDLE", conflicts_with = "create_test_users")]
+    #[arg(long, value_name = "@HANDLE", conflicts_with = "create_test_users")]
     receiver: Option<Handle>,
 
     /// Create two test users in the pool if they are missing (deploy-check-a and deploy-check-b), sign them in with

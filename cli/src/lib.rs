@@ -3,6 +3,7 @@
 //! Each group of commands is a module. [`options`] is the command line, [`context`] connects to the engines, and
 //! [`output`] prints.
 
+mod arguments;
 pub mod chat;
 pub mod cognito;
 pub mod context;

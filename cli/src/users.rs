@@ -8,13 +8,14 @@ use cruddur::{
     export::Export,
     postgres::Parameter,
     random::Random,
-    user::{Handle, settings::Me},
+    user::settings::Me,
 };
 use serde_json::json;
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
 use crate::{
+    arguments::UserArgument,
     cognito::pool,
     context::{Context, Database},
     outcome::Outcome,
@@ -53,9 +54,9 @@ pub enum Command {
 
 #[derive(Clone, Debug, Args)]
 pub struct Chosen {
-    /// The user's handle, with or without @
-    #[arg(value_name = "@HANDLE")]
-    user: Handle,
+    /// The user: their handle, with or without @, or their UUID
+    #[arg(value_name = "@HANDLE|UUID")]
+    user: UserArgument,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -66,10 +67,10 @@ pub struct Erased {
 
 pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
     match command {
-        Command::Export(chosen) => export(context, chosen.user.canonical()).await?,
-        Command::Suspend(chosen) => suspend(context, chosen.user.canonical(), true).await?,
-        Command::Unsuspend(chosen) => suspend(context, chosen.user.canonical(), false).await?,
-        Command::Erase(chosen) => erase(context, chosen.user.canonical()).await?,
+        Command::Export(chosen) => export(context, &chosen.user).await?,
+        Command::Suspend(chosen) => suspend(context, &chosen.user, true).await?,
+        Command::Unsuspend(chosen) => suspend(context, &chosen.user, false).await?,
+        Command::Erase(chosen) => erase(context, &chosen.user).await?,
         Command::FinishErasures(options) => finish_erasures(context, &options).await?,
         Command::RepeatErasure(erased) => repeat_erasure(context, erased.uuid).await?,
     }
@@ -87,8 +88,9 @@ async fn user(
     rows.into_iter().next().with_context(|| format!("no user has the handle @{handle}"))
 }
 
-async fn export(context: &Context, handle: &str) -> Result<()> {
+async fn export(context: &Context, chosen: &UserArgument) -> Result<()> {
     let database = context.database().await?;
+    let handle = &*chosen.handle(&database).await?;
     let statement = include_str!("../../sql/users/me_with_handle.sql");
     let row = user(&database, statement, &[(&handle, Type::TEXT)], handle).await?;
     let me = Me::from_row(&row)?;
@@ -106,8 +108,9 @@ async fn export(context: &Context, handle: &str) -> Result<()> {
     }
 }
 
-async fn suspend(context: &Context, handle: &str, is_suspended: bool) -> Result<()> {
+async fn suspend(context: &Context, chosen: &UserArgument, is_suspended: bool) -> Result<()> {
     let database = context.database().await?;
+    let handle = &*chosen.handle(&database).await?;
     let connections = if is_suspended { Some(Connections::new(context.table().await?.0)) } else { None };
     let parameters: [Parameter<'_>; 2] = [(&handle, Type::TEXT), (&is_suspended, Type::BOOL)];
     let row = user(&database, include_str!("../../sql/users/suspend.sql"), &parameters, handle).await?;
@@ -122,9 +125,10 @@ async fn suspend(context: &Context, handle: &str, is_suspended: bool) -> Result<
     )
 }
 
-async fn erase(context: &Context, handle: &str) -> Result<()> {
-    context.ask(&format!("this deletes the account and all messages of @{handle}, which can't be undone"))?;
+async fn erase(context: &Context, chosen: &UserArgument) -> Result<()> {
     let database = context.database().await?;
+    let handle = &*chosen.handle(&database).await?;
+    context.ask(&format!("this deletes the account and all messages of @{handle}, which can't be undone"))?;
     let parameters: [Parameter<'_>; 3] =
         [(&None::<&str>, Type::TEXT), (&handle, Type::TEXT), (&None::<i64>, Type::INT8)];
     let row = user(&database, include_str!("../../sql/users/erase.sql"), &parameters, handle).await?;

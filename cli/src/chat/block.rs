@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use clap::Args;
-use cruddur::user::Handle;
 use http::Method;
 use serde_json::json;
 
 use super::{Caller, api::Api, show::show_people};
 use crate::{
+    arguments::UserArgument,
     context::{Context, note},
     outcome::Outcome,
 };
@@ -27,9 +27,9 @@ pub struct Block {
     #[command(flatten)]
     caller: Caller,
 
-    /// The user's handle, with or without @
-    #[arg(value_name = "@HANDLE")]
-    user: Handle,
+    /// The user: their handle, with or without @, or their UUID
+    #[arg(value_name = "@HANDLE|UUID")]
+    user: UserArgument,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -49,10 +49,15 @@ pub async fn unblock(context: &Context, command: &Block) -> Result<Outcome> {
 
 async fn set(context: &Context, command: &Block, method: Method, done: &str) -> Result<Outcome> {
     let mut api = Api::connect(context, command.caller.handle.as_ref()).await?;
-    let user_uuid = api.user_uuid(&command.user).await?;
+    let (user_uuid, sentence, value) = match &command.user {
+        UserArgument::Handle(handle) => {
+            let (user_uuid, handle) = (api.user_uuid(handle).await?, handle.canonical());
+            (user_uuid, format!("{done} @{handle}"), json!({"uuid": user_uuid, "handle": handle}))
+        }
+        UserArgument::Uuid(uuid) => (*uuid, format!("{done} {uuid}"), json!({"uuid": uuid})),
+    };
     api.block(user_uuid, method).await?;
-    let handle = command.user.canonical();
-    context.output.result(&format!("{done} @{handle}"), &json!({"uuid": user_uuid, "handle": handle}))?;
+    context.output.result(&sentence, &value)?;
     Ok(Outcome::Done)
 }
 

@@ -9,11 +9,11 @@ use super::{
     Caller,
     api::Api,
     choice::{Choice, find},
-    conversation::Conversation,
     post,
     show::show_messages,
 };
 use crate::{
+    arguments::Conversation,
     context::Context,
     outcome::Outcome,
     output::{cut, printable},

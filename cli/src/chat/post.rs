@@ -15,9 +15,8 @@ use uuid::Uuid;
 
 use super::{
     api::{Api, ApiError, Row},
-    conversation::Conversation,
 };
-use crate::{context::note, retry::SENDS};
+use crate::{arguments::Conversation, context::note, retry::SENDS};
 
 /// The time for which a message is retried. The response to the last attempt may arrive later.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -12,9 +12,8 @@ use super::{
     Caller,
     api::Api,
     choice::{Choice, find},
-    conversation::Conversation,
 };
-use crate::{context::Context, outcome::Outcome};
+use crate::{arguments::Conversation, context::Context, outcome::Outcome};
 
 const EXAMPLES: &str = "\
 The operator gets the message and up to five on each side, as they are now. The other member is not told.

@@ -6,8 +6,9 @@ use cruddur::user::settings::MessagesFrom;
 use http::Method;
 use serde_json::json;
 
-use super::{Caller, Limit, api::Api, conversation::Conversation, show::list_groups};
+use super::{Caller, Limit, api::Api, show::list_groups};
 use crate::{
+    arguments::Conversation,
     context::{Context, note},
     listing::Columns,
     outcome::Outcome,

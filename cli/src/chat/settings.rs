@@ -6,8 +6,8 @@ use clap::Args;
 use cruddur::{clock::Clock, timestamp::Timestamp};
 use serde_json::{Value, json};
 
-use super::{Caller, api::Api, conversation::Conversation};
-use crate::{context::Context, outcome::Outcome};
+use super::{Caller, api::Api};
+use crate::{arguments::Conversation, context::Context, outcome::Outcome};
 
 const MUTE_EXAMPLES: &str = "\
 Your devices announce no message of a muted conversation. It stays in the inbox, and the other member is not told.

@@ -53,11 +53,11 @@ pub struct Options {
     pub create: bool,
 
     /// Replace another sub in this handle's row, which gives the account to the pool user (may be repeated)
-    #[arg(long, value_name = "HANDLE")]
+    #[arg(long, value_name = "@HANDLE")]
     pub overwrite: Vec<Handle>,
 
     /// Accept this handle's pool user although the verified email address differs from the row's (may be repeated)
-    #[arg(long, value_name = "HANDLE")]
+    #[arg(long, value_name = "@HANDLE")]
     pub trust: Vec<Handle>,
 
     /// Report what would be done, and write nothing

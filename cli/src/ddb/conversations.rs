@@ -1,12 +1,10 @@
 //! `ddb get-conversation` and `ddb list-conversations`
 
 use anyhow::{Result, bail};
-use clap::Args;
+use clap::{Args, error::ErrorKind};
 use cruddur::{
-    error::Error,
     message::Message,
-    message_group::{ListedGroup, MessageGroup},
-    request::message_group_uuid,
+    message_group::{ListedGroup, MessageGroup, uuid_of_pair},
     table::{Key, Membership, MessageRow, Partition},
     user::Handle,
 };
@@ -15,6 +13,7 @@ use uuid::Uuid;
 
 use super::page;
 use crate::{
+    arguments::{Conversation, UserArgument, with_handle},
     context::Context,
     listing::{Columns, Content, Entry},
     outcome::Outcome,
@@ -22,17 +21,21 @@ use crate::{
 
 const GET_EXAMPLES: &str = "\
 Examples:
-  cruddur ddb get-conversation 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5
+  cruddur ddb get-conversation @sunyoung @scarlett
   cruddur ddb get-conversation 4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5 --year 2026 --before 2026-11-01
 
-`cruddur ddb list-conversations HANDLE` lists the UUIDs of a user's conversations.";
+`cruddur ddb list-conversations @HANDLE --uuids` lists the UUIDs of a user's conversations.";
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = GET_EXAMPLES)]
 pub struct GetOptions {
-    /// The conversation's UUID
-    #[arg(value_name = "GROUP", value_parser = group_uuid)]
-    group_uuid: Uuid,
+    /// The conversation's UUID, or the handle of a member
+    #[arg(value_name = "GROUP|@HANDLE")]
+    conversation: Conversation,
+
+    /// The handle of the other member
+    #[arg(value_name = "@HANDLE")]
+    other: Option<Handle>,
 
     #[command(flatten)]
     newest: page::Newest,
@@ -41,17 +44,36 @@ pub struct GetOptions {
     columns: Columns,
 }
 
-fn group_uuid(text: &str) -> Result<Uuid, &'static str> {
-    message_group_uuid(text).map_err(|_| "not a UUID of 36 characters")
+impl GetOptions {
+    /// The group's UUID, and its name for errors.
+    async fn group(&self, context: &Context) -> Result<(Uuid, String)> {
+        match (&self.conversation, &self.other) {
+            (Conversation::Group(uuid), None) => Ok((*uuid, uuid.to_string())),
+            (Conversation::User(handle), Some(other)) => {
+                let database = context.database().await?;
+                let user_uuid = with_handle(&database, handle).await?;
+                let group_uuid = uuid_of_pair(user_uuid, with_handle(&database, other).await?);
+                Ok((group_uuid, format!("of @{} and @{}", handle.canonical(), other.canonical())))
+            }
+            (Conversation::User(_), None) => Err(clap::Error::raw(
+                ErrorKind::MissingRequiredArgument,
+                "the handle of the other member is missing",
+            )
+            .into()),
+            (Conversation::Group(_), Some(_)) => {
+                Err(clap::Error::raw(ErrorKind::ArgumentConflict, "a UUID takes no second handle").into())
+            }
+        }
+    }
 }
 
 pub(super) async fn get(context: &Context, options: &GetOptions) -> Result<Outcome> {
-    let group_uuid = options.group_uuid;
+    let (group_uuid, name) = options.group(context).await?;
     let (table, dynamodb) = context.table().await?;
     let page = options.newest.read(context, &dynamodb, Partition::Messages(group_uuid)).await?;
     if page.rows.is_empty() && table.get::<Membership>(&Key::Membership(group_uuid)).await?.is_none() {
         bail!(
-            "no conversation {group_uuid} in {}; `cruddur ddb list-conversations HANDLE` lists a user's conversations",
+            "no conversation {name} in {}; `cruddur ddb list-conversations @HANDLE` lists a user's conversations",
             dynamodb.table_name
         );
     }
@@ -83,15 +105,15 @@ pub(super) async fn get(context: &Context, options: &GetOptions) -> Result<Outco
 
 const LIST_EXAMPLES: &str = "\
 Examples:
-  cruddur ddb list-conversations sunyoung
+  cruddur ddb list-conversations @sunyoung
   cruddur ddb list-conversations @sunyoung --year 2026 --limit 5";
 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = LIST_EXAMPLES)]
 pub struct ListOptions {
-    /// The user's handle, with or without @
-    #[arg(value_name = "HANDLE")]
-    handle: Handle,
+    /// The user: their handle, with or without @, or their UUID
+    #[arg(value_name = "@HANDLE|UUID")]
+    user: UserArgument,
 
     #[command(flatten)]
     newest: page::Newest,
@@ -102,19 +124,12 @@ pub struct ListOptions {
 
 pub(super) async fn list(context: &Context, options: &ListOptions) -> Result<Outcome> {
     let (_, dynamodb) = context.table().await?;
-    let database = context.database().await?;
-    let user = match database.users().with_handle(&options.handle).await {
-        Ok(user) => user,
-        Err(Error::UserNotFound) => {
-            bail!("no user in {} has the handle @{}", database.place, options.handle.canonical());
-        }
-        Err(error) => return Err(database.query_error(&error)),
-    };
-    let page = options.newest.read(context, &dynamodb, Partition::Inbox(user.uuid)).await?;
+    let user_uuid = options.user.uuid(&context.database().await?).await?;
+    let page = options.newest.read(context, &dynamodb, Partition::Inbox(user_uuid)).await?;
     let groups: Vec<MessageGroup> =
         page.parse::<ListedGroup>()?.into_iter().map(MessageGroup::from).collect();
     let value = json!({
-        "user_uuid": user.uuid,
+        "user_uuid": user_uuid,
         "message_groups": groups,
         "consumed_capacity_units": dynamodb.meter.units().read,
     });

@@ -87,7 +87,8 @@ async fn from_nothing_to_the_demo() {
     2 conversations; consumed capacity units: 1
     [0]
     "#);
-    assert_snapshot!(seen(&bare.cruddur(&["ddb", "get-conversation", GROUP]).await), @r#"
+    let members = ["@scarlett", "SunYoung"];
+    assert_snapshot!(seen(&bare.cruddur(&[&["ddb", "get-conversation"], &members[..]].concat()).await), @r#"
     @scarlett  <local time>  Have you seen that the inbox no longer empties itself on New Year's…
     @sunyoung  <local time>  I have! And my message from last night came once, although I presse…
     @scarlett  <local time>  (deleted)
@@ -172,7 +173,7 @@ async fn missing_conversations_and_users_are_errors() {
         text.replace(&database_place(machine.stack().database_url().unwrap()), "<database>")
     };
     assert_snapshot!(run(&["get-conversation", unknown_uuid]).await, @r#"
-    error: no conversation 00000000-0000-4000-8000-000000000000 in cruddur-messages; `cruddur ddb list-conversations HANDLE` lists a user's conversations
+    error: no conversation 00000000-0000-4000-8000-000000000000 in cruddur-messages; `cruddur ddb list-conversations @HANDLE` lists a user's conversations
     [1]
     "#);
     assert_snapshot!(run(&["list-conversations", "@unknown"]).await, @r#"
@@ -192,16 +193,17 @@ async fn missing_conversations_and_users_are_errors() {
     0 conversations; consumed capacity units: 1
     [0]
     "#);
-    assert_snapshot!(run(&["list-conversations", "lore", "--output", "json"]).await, @r#"
+    assert_snapshot!(run(&["list-conversations", "0195b5a0-0000-7000-8000-000000000005", "--output", "json"]).await, @r#"
     {"consumed_capacity_units":1.0,"message_groups":[],"user_uuid":"<uuid>"}
     [0]
     "#);
-    assert_snapshot!(run(&["get-conversation", "sunyoung"]).await, @r#"
-    error: invalid value 'sunyoung' for '<GROUP>': not a UUID of 36 characters
-
-    For more information, try '--help'.
-    [2]
+    assert_snapshot!(run(&["get-conversation", "@lore", "@Mock"]).await, @r#"
+    error: no conversation of @lore and @mock in cruddur-messages; `cruddur ddb list-conversations @HANDLE` lists a user's conversations
+    [1]
     "#);
+    for arguments in [&["get-conversation", "sunyoung"][..], &["get-conversation", GROUP, "@sunyoung"]] {
+        assert!(run(arguments).await.ends_with("[2]"), "{arguments:?}");
+    }
     machine.stop().await;
 }
 
