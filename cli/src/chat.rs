@@ -76,7 +76,7 @@ struct Caller {
 #[derive(Clone, Copy, Debug, Args)]
 struct Limit {
     /// The maximum number of rows
-    #[arg(long = "limit", value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(short = 'L', long = "limit", value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rows: u32,
 }
 
@@ -124,7 +124,7 @@ pub struct Read {
     limit: Limit,
 
     /// Keep showing new and changed messages until Ctrl-C
-    #[arg(long)]
+    #[arg(short, long)]
     follow: bool,
 
     /// Do not mark the messages as read

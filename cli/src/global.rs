@@ -35,11 +35,11 @@ pub struct Global {
     pub region: Option<String>,
 
     /// The output format
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
     pub output: Format,
 
     /// Confirm commands that destroy data
-    #[arg(long, global = true)]
+    #[arg(short, long, global = true)]
     pub yes: bool,
 }
 

@@ -21,7 +21,7 @@ use crate::{
 #[derive(Clone, Debug, Args)]
 pub(super) struct Newest {
     /// The maximum number of rows
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(short = 'L', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
 
     /// Only rows before a time such as 2026-11-22T09:30:00Z, 2026-11-22 or "2026-11-22 09:30" (local time), or before

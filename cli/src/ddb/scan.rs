@@ -32,7 +32,7 @@ const WIDE: usize = 150;
 #[command(after_help = EXAMPLES)]
 pub struct Options {
     /// The maximum number of rows [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short = 'L', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 }
 

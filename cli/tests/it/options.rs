@@ -181,11 +181,11 @@ async fn json_is_an_object_a_line_without_colours() {
         &["ddb", "list-conversations", "sunyoung"],
         &["ddb", "get-conversation", "4b1f7246-1b2e-59b0-a27f-6165b5e2b4c5"],
         &["token", "sunyoung"],
-        &["inbox", "--as", "sunyoung"],
+        &["inbox", "--as", "sunyoung", "-L", "1"],
         &["read", "--as", "sunyoung", "@scarlett"],
         &["send", "--as", "sunyoung", "@scarlett", "hello"],
     ] {
-        let run = machine.cruddur(&[arguments, &["--output", "json"]].concat()).await;
+        let run = machine.cruddur(&[arguments, &["-o", "json"]].concat()).await;
         let values = run.ok().lines().map(serde_json::from_str::<Value>).collect::<Result<Vec<_>, _>>();
         let values = values.unwrap();
         assert!(!values.is_empty() && values.iter().all(Value::is_object), "{arguments:?}: {values:?}");
