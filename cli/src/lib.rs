@@ -27,7 +27,6 @@ pub mod users;
 mod websocket;
 
 use anyhow::Result;
-use clap::CommandFactory as _;
 
 use crate::{
     context::Context,
@@ -72,7 +71,7 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::DeployCheck(options) => Box::pin(deploy_check::run(&context, options)).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "cruddur", &mut script);
+            clap_complete::generate(shell, &mut Cli::with_help(), "cruddur", &mut script);
             context.output.text(&String::from_utf8_lossy(&script))?;
             Ok(Outcome::Done)
         }

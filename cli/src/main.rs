@@ -5,14 +5,13 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{CommandFactory as _, Parser as _};
 use cli::{options::Cli, outcome::Outcome, output::printable};
 use cruddur::config::environment;
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arguments();
     // Off by default: the command reports by itself.
     let filter = environment("RUST_LOG").unwrap_or_else(|| "off".to_owned());
     tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr).init();
@@ -24,7 +23,7 @@ async fn main() -> ExitCode {
         Err(error) => {
             // A combination of arguments that only the command could reject.
             let error = match error.downcast::<clap::Error>() {
-                Ok(error) => error.format(&mut Cli::command()).exit(),
+                Ok(error) => error.format(&mut Cli::with_help()).exit(),
                 Err(error) => error,
             };
             // On one line. A closed stderr is ignored.

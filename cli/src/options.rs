@@ -1,13 +1,13 @@
 //! The command line.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::{chat, cognito, db, ddb, deploy_check, global::Global, reports, users};
 
 /// Cruddur Messages: tables, users, access patterns, a doctor for inboxes, and a chat in the terminal.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "cruddur", version, after_help = AFTER_HELP, after_long_help = AFTER_HELP)]
+#[command(name = "cruddur", version, after_long_help = AFTER_HELP)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -95,6 +95,35 @@ pub enum Command {
     },
 }
 
+impl Cli {
+    /// The command line with its help. [`Cli::command`] lacks the line about global options.
+    #[must_use]
+    pub fn with_help() -> clap::Command {
+        named_global_options(Self::command())
+    }
+
+    /// Parses this process's arguments. Ends the process if they are invalid, or ask for help.
+    #[must_use]
+    pub fn from_arguments() -> Self {
+        Self::from_arg_matches(&Self::with_help().get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// Adds a line about the global options, which `-h` hides, to the short help of all commands.
+fn named_global_options(command: clap::Command) -> clap::Command {
+    let after = command.get_after_help().map(|text| text.ansi().to_string()).unwrap_or_default();
+    let command = if command.get_after_long_help().is_none() && !after.is_empty() {
+        command.after_long_help(after.clone())
+    } else {
+        command
+    };
+    let after = format!("{GLOBAL_OPTIONS}\n\n{after}");
+    command.after_help(after.trim_end().to_owned()).mut_subcommands(named_global_options)
+}
+
+const GLOBAL_OPTIONS: &str =
+    "Global options, such as --output and --url, variables and exit codes: `cruddur --help`";
+
 const AFTER_HELP: &str = "\
 Exit codes:
   0  success
@@ -118,12 +147,10 @@ Environment:
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn no_two_options_conflict() {
-        Cli::command().debug_assert();
+        Cli::with_help().debug_assert();
     }
 }

@@ -106,6 +106,17 @@ async fn help_says_what_there_is() {
 }
 
 #[tokio::test]
+async fn short_help_points_to_the_global_options() {
+    assert_snapshot!(cruddur(&["ddb", "drop", "-h"]).await.ok(), @"");
+    for path in paths(&Cli::command()) {
+        let words = &path.iter().map(String::as_str).collect::<Vec<_>>()[..];
+        let run = cruddur(&[words, &["-h"]].concat()).await;
+        let help = run.ok();
+        assert!(help.contains("`cruddur --help`") && !help.contains("--dynamodb-url <URL>"), "{help}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_command_the_help_is_shown_as_a_usage_error() {
     let run = cruddur(&[]).await;
     assert_eq!((run.code, &*run.stdout), (2, ""));
