@@ -26,7 +26,10 @@ mod table;
 pub mod users;
 mod websocket;
 
-use anyhow::Result;
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
 
 use crate::{
     context::Context,
@@ -73,6 +76,16 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::with_help(), "cruddur", &mut script);
             context.output.text(&String::from_utf8_lossy(&script))?;
+            Ok(Outcome::Done)
+        }
+        Command::Man { folder } => {
+            let write = || {
+                fs::create_dir_all(&folder)?;
+                clap_mangen::generate_to(Cli::with_help(), &folder)
+            };
+            write().with_context(|| format!("failed to write man pages into {}", folder.display()))?;
+            let folder = folder.display().to_string();
+            context.output.result(&format!("wrote man pages into {folder}"), &json!({"folder": folder}))?;
             Ok(Outcome::Done)
         }
     }

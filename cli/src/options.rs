@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -93,6 +95,13 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Writes man pages into a folder, one for each command
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// The folder, created if it does not exist
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 impl Cli {
@@ -120,6 +129,11 @@ fn named_global_options(command: clap::Command) -> clap::Command {
     let after = format!("{GLOBAL_OPTIONS}\n\n{after}");
     command.after_help(after.trim_end().to_owned()).mut_subcommands(named_global_options)
 }
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  cruddur man ~/.local/share/man/man1
+  man cruddur-ddb-doctor";
 
 const GLOBAL_OPTIONS: &str =
     "Global options, such as --output and --url, variables and exit codes: `cruddur --help`";

@@ -106,6 +106,20 @@ async fn help_says_what_there_is() {
 }
 
 #[tokio::test]
+async fn every_command_has_a_man_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("man1");
+    cruddur(&["man", folder.to_str().unwrap()]).await.ok();
+    for path in paths(&Cli::command()) {
+        let name = [&["cruddur".to_owned()], &path[..]].concat().join("-");
+        let page = std::fs::read_to_string(folder.join(format!("{name}.1"))).unwrap();
+        for section in [".SH NAME", ".SH SYNOPSIS", ".SH \"GLOBAL OPTIONS\""] {
+            assert!(page.contains(section), "{name}: {page}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn short_help_points_to_the_global_options() {
     assert_snapshot!(cruddur(&["ddb", "drop", "-h"]).await.ok(), @"");
     for path in paths(&Cli::command()) {
