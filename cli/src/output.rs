@@ -1,14 +1,14 @@
 //! Output: results on stdout as text or JSON, progress on stderr if it is a terminal.
 
 use std::{
-    fmt::Write as _,
+    fmt::{self, Write as _},
     io::{self, IsTerminal as _, Write as _},
     time::Duration,
 };
 
 use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 use unicode_width::UnicodeWidthChar as _;
 
@@ -172,14 +172,37 @@ pub fn progress(prefix: &'static str, total: Option<u64>) -> ProgressBar {
         if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(total, target).with_prefix(prefix);
     let template = match total {
-        Some(_) => "{prefix} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}",
-        None => "{prefix} {spinner} {human_pos} {per_sec} {elapsed}",
+        Some(_) => "{prefix} {wide_bar} {human_pos}/{human_len} {rate} {eta}",
+        None => "{prefix} {spinner} {human_pos} {rate} {elapsed}",
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+        let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
+            // Writing to a string can't fail.
+            let _ = write!(text, "{}", rate(state.per_sec()));
+        };
+        bar.set_style(style.with_key("rate", rate));
     }
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+/// A number per second, such as `614/s`; `0.3/s` for small ones.
+#[must_use]
+pub fn rate(per_second: f64) -> String {
+    let decimals = usize::from(per_second > 0.0 && per_second < 9.95);
+    format!("{per_second:.decimals$}/s")
+}
+
+/// A time in its two largest units, such as `1.4 s`, `42 s` or `2 min 5 s`.
+#[must_use]
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..10 => format!("{:.1} s", duration.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
 }
 
 #[cfg(test)]
@@ -202,6 +225,17 @@ mod tests {
             r#"["a\u001b[31m\u007f\u009b31m\u202e\u2066\u200f\u2028\ufeff\udb40\udc41\"\\ ä日😀"]"#;
         assert_eq!(escaped(&json), expected);
         assert_eq!(serde_json::from_str::<[String; 1]>(&escaped(&json)).unwrap(), [text]);
+    }
+
+    #[test]
+    fn rates_and_durations_have_no_meaningless_digits() {
+        let rates = [0.0, 0.25, 9.9, 9.96, 614.1303].map(rate);
+        assert_eq!(rates, ["0/s", "0.2/s", "9.9/s", "10/s", "614/s"]);
+        let durations = [0, 1_449, 9_999, 10_000, 59_999, 125_000, 3_599_999, 7_260_000];
+        assert_eq!(
+            durations.map(|milliseconds| duration(Duration::from_millis(milliseconds))),
+            ["0.0 s", "1.4 s", "10.0 s", "10 s", "59 s", "2 min 5 s", "59 min 59 s", "2 h 1 min"]
+        );
     }
 
     #[test]

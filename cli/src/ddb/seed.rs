@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::{
     context::{Context, DynamoDb},
     outcome::Outcome,
-    output::progress,
+    output::{duration, progress},
 };
 
 const AFTER_HELP: &str = "\
@@ -96,14 +96,21 @@ fn report(
     started: Instant,
     dynamodb: &DynamoDb,
 ) -> Result<Outcome> {
-    let (seconds, units) = (started.elapsed().as_secs_f64(), dynamodb.meter.units());
+    let (time, units) = (started.elapsed(), dynamodb.meter.units());
+    let seconds = time.as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let per_second = messages.made as f64 / seconds.max(0.001);
     let sentence = format!(
         "users: {} created, {} existed\n\
          messages: {} sent, {} existed\n\
-         took {seconds:.1} s, {per_second:.0} messages/s, {} read and {} write request units",
-        users.made, users.were_there, messages.made, messages.were_there, units.read, units.write,
+         took {}, {per_second:.0} messages/s, {} read and {} write request units",
+        users.made,
+        users.were_there,
+        messages.made,
+        messages.were_there,
+        duration(time),
+        units.read,
+        units.write,
     );
     let value = json!({
         "users_made": users.made,

@@ -10,7 +10,7 @@ use super::{
     finding::{Finding, Status},
     ledger::Summary,
 };
-use crate::output::{Output, printable};
+use crate::output::{Output, duration, printable, rate};
 
 /// A finding as JSON.
 #[derive(Serialize)]
@@ -49,8 +49,8 @@ pub(super) fn summary(output: Output, summary: &Summary, units: Units, time: Dur
     let kinds = rows.iter().map(|(kind, count)| format!("{} {count}", printable(kind)));
     let kinds = kinds.collect::<Vec<_>>().join(", ");
     #[expect(clippy::cast_precision_loss, reason = "shown to people")]
-    let rate = sum as f64 / time.as_secs_f64().max(0.001);
-    output.line(&format!("rows: {sum} ({kinds}), {rate:.0} a second"))?;
+    let per_second = sum as f64 / time.as_secs_f64().max(0.001);
+    output.line(&format!("rows: {sum} ({kinds}), in {}, {}", duration(time), rate(per_second)))?;
     output.line(&format!("groups: {groups}"))?;
     if findings.is_empty() {
         output.line("no findings")?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::output::{Output, printable};
+use crate::output::{Output, duration, printable};
 
 /// Receives lines as they arise.
 pub type Sink<'a> = dyn Fn(&Line) -> Result<()> + Send + Sync + 'a;
@@ -166,7 +166,7 @@ pub(super) fn summary(
     let Summary { rows, redirects, conversations, messages, inbox_rows, left_messages, left_rows } = summary;
     let (migrated, deleted) =
         if dry_run { ("would be migrated", "would be deleted") } else { ("migrated", "deleted") };
-    output.line(&format!("rows: {rows}, in {:.1} s", time.as_secs_f64()))?;
+    output.line(&format!("rows: {rows}, in {}", duration(time)))?;
     output.line(&format!("old groups with a new group: {redirects}"))?;
     output.line(&format!("messages: {messages} {migrated}, in {conversations} conversations"))?;
     output.line(&format!("old inbox rows: {inbox_rows} {deleted}"))?;
