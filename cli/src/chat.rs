@@ -1,12 +1,14 @@
 //! `token` and the commands from `inbox` to `watch`: a chat through the API.
 
+use std::error::Error;
+
 use anyhow::{Context as _, Result};
 use clap::Args;
 use cruddur::{event_log::EventCursor, user::Handle};
 use tokio::{select, signal::ctrl_c};
 
 use self::{
-    api::Api,
+    api::{Api, ApiError},
     choice::{Choice, find},
     feed::Feed,
     show::{list_groups, list_messages, show_messages},
@@ -199,6 +201,11 @@ pub struct Send {
     /// The text; several words are joined with spaces, and - reads standard input
     #[arg(value_name = "TEXT", required = true)]
     text: Vec<String>,
+}
+
+/// Advice about a cause of an error.
+pub(crate) fn advice(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    cause.downcast_ref().and_then(ApiError::tip)
 }
 
 pub async fn token(context: &Context, command: &Token) -> Result<Outcome> {

@@ -31,6 +31,7 @@ use tokio::{sync::OnceCell, time::timeout};
 use tokio_postgres::{Row, error::SqlState};
 
 use crate::{
+    advice::advised,
     global::{DatabaseAuth, Global, Target},
     http_client,
     login::Login,
@@ -142,7 +143,7 @@ impl Context {
 
     /// Fails without `--yes`. `action` is a sentence such as "this deletes the table x with every message".
     pub fn confirm(&self, action: &str) -> Result<()> {
-        if self.global.yes { Ok(()) } else { bail!("{action}; add --yes to confirm") }
+        if self.global.yes { Ok(()) } else { Err(advised(action, "add --yes to confirm")) }
     }
 
     /// Asks on a terminal. Otherwise the same as [`Self::confirm`].
@@ -192,7 +193,10 @@ impl Context {
         }
         let sdk = loader.load().await;
         if sdk.region().is_none() {
-            bail!("no AWS region is set; use --region, AWS_REGION, or a profile with a region (AWS_PROFILE)");
+            return Err(advised(
+                "no AWS region is set",
+                "use --region, AWS_REGION, or a profile with a region (AWS_PROFILE)",
+            ));
         }
         Ok(sdk)
     }
@@ -242,8 +246,9 @@ impl Context {
     {
         let DynamoDb { table_name, place, .. } = dynamodb;
         if error.code() == Some("ResourceNotFoundException") {
-            return anyhow!(
-                "{place} has no table {table_name}; create it with `cruddur ddb schema-load` and the same options, or use --table"
+            return advised(
+                format!("{place} has no table {table_name}"),
+                "create it with `cruddur ddb schema-load` and the same options, or use --table",
             );
         }
         aws_error(place, error)
@@ -251,15 +256,14 @@ impl Context {
 
     /// Configures the database of users without connecting to it.
     pub async fn database(&self) -> Result<Database> {
-        let url =
-            match (&self.global.database_url, self.global.target) {
-                (Some(url), _) => url.clone(),
-                (None, Target::Aws) => environment("DATABASE_URL")
-                    .context("set DATABASE_URL or --database-url to the database of users")?,
-                (None, Target::Local) => self.health().await?.database_url.clone().context(
-                    "the local stack uses another PostgreSQL; add --database-url \"$DATABASE_URL\"",
-                )?,
-            };
+        let url = match (&self.global.database_url, self.global.target) {
+            (Some(url), _) => url.clone(),
+            (None, Target::Aws) => environment("DATABASE_URL")
+                .context("set DATABASE_URL or --database-url to the database of users")?,
+            (None, Target::Local) => self.health().await?.database_url.clone().ok_or_else(|| {
+                advised("the local stack uses another PostgreSQL", "add --database-url \"$DATABASE_URL\"")
+            })?,
+        };
         let server: Result<DatabaseServer, _> = match self.database_auth()? {
             DatabaseAuth::Password => url.parse(),
             DatabaseAuth::RdsIam => DatabaseServer::with_rds_iam(&url, self.rds_iam().await?),
@@ -279,7 +283,7 @@ impl Context {
         const VARIABLE: &str = "DATABASE_AUTH";
         match (self.global.database_auth, self.global.target) {
             (Some(DatabaseAuth::RdsIam), Target::Local) => {
-                bail!("--database-auth rds-iam is for databases in AWS; add --target aws")
+                Err(advised("--database-auth rds-iam is for databases in AWS", "add --target aws"))
             }
             (Some(auth), _) => Ok(auth),
             (None, Target::Local) => Ok(DatabaseAuth::Password),
@@ -296,7 +300,7 @@ impl Context {
     async fn rds_iam(&self) -> Result<RdsIam> {
         let sdk = self.aws_config().await?;
         let region = sdk.region().map(ToString::to_string).unwrap_or_default();
-        let provider = sdk.credentials_provider().context(NO_CREDENTIALS)?;
+        let provider = sdk.credentials_provider().ok_or_else(no_credentials)?;
         let credentials = provider.provide_credentials().await;
         let credentials = credentials.map_err(|error| token_error(&error.into()))?;
         Ok(RdsIam::new(region, credentials, Clock::system()))
@@ -355,17 +359,18 @@ impl Context {
         };
         match timeout(HEALTH_LIMIT, fetch).await {
             Ok(Ok(health)) => Ok(health),
-            Ok(Err(error)) if error.is_connect() => bail!(
-                "no local stack at {url}; start it with `cargo run`, use --url, or --dynamodb-url and \
-                 --database-url, or add --target aws"
-            ),
-            Ok(Err(_)) => bail!(
-                "the server at {url} is not a local stack; use --url, or --dynamodb-url and --database-url"
-            ),
-            Err(_) => bail!(
-                "the local stack at {url} did not respond within {} s; it may still be starting, so try again",
-                HEALTH_LIMIT.as_secs()
-            ),
+            Ok(Err(error)) if error.is_connect() => Err(advised(
+                format!("no local stack at {url}"),
+                "start it with `cargo run`, use --url, or --dynamodb-url and --database-url, or add --target aws",
+            )),
+            Ok(Err(_)) => Err(advised(
+                format!("the server at {url} is not a local stack"),
+                "use --url, or --dynamodb-url and --database-url",
+            )),
+            Err(_) => Err(advised(
+                format!("the local stack at {url} did not respond within {} s", HEALTH_LIMIT.as_secs()),
+                "it may still be starting, so try again",
+            )),
         }
     }
 }
@@ -403,7 +408,7 @@ impl Database {
 
     /// Connects; close with [`Connection::close`].
     pub async fn connect(&self) -> Result<Connection> {
-        self.connect_if_exists().await?.with_context(|| self.missing())
+        self.connect_if_exists().await?.ok_or_else(|| self.missing())
     }
 
     /// Connects. Returns `None` if the database does not exist.
@@ -413,11 +418,9 @@ impl Database {
             Ok(Err(error)) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => Ok(None),
             Ok(Err(ConnectError::Token(error))) => Err(token_error(&error)),
             Ok(Err(ConnectError::Postgres(error))) => Err(self.postgres_error(&error)),
-            Err(_) => Err(anyhow!(
-                "PostgreSQL at {} did not respond within {} s; check the address, and whether this machine may \
-                 connect",
-                self.place,
-                CONNECT_LIMIT.as_secs()
+            Err(_) => Err(advised(
+                format!("PostgreSQL at {} did not respond within {} s", self.place, CONNECT_LIMIT.as_secs()),
+                "check the address, and whether this machine may connect",
             )),
         }
     }
@@ -450,16 +453,17 @@ impl Database {
         let (place, code) = (&self.place, state.code());
         match code {
             "42P01" | "42703" => {
-                anyhow!("database {place} has no tables; create them with `cruddur db migrate`")
+                advised(format!("database {place} has no tables"), "create them with `cruddur db migrate`")
             }
-            "3D000" => anyhow!(self.missing()),
-            "28P01" | "28000" if self.server.takes_tokens() => anyhow!(
-                "PostgreSQL at {place} rejected the token; the user needs the role rds_iam, the AWS credentials need \
-                 rds-db:connect for this user and server, and region, host and this machine's clock have to be right"
+            "3D000" => self.missing(),
+            "28P01" | "28000" if self.server.takes_tokens() => advised(
+                format!("PostgreSQL at {place} rejected the token"),
+                "the user needs the role rds_iam, the AWS credentials need rds-db:connect for this user and server, and region, host and this machine's clock have to be right",
             ),
-            "28P01" | "28000" => {
-                anyhow!("PostgreSQL at {place} rejected the user or password; check the database URL")
-            }
+            "28P01" | "28000" => advised(
+                format!("PostgreSQL at {place} rejected the user or password"),
+                "check the database URL",
+            ),
             _ if ["08", "40", "53", "55P", "57"].iter().any(|class| code.starts_with(class)) => self
                 .unreachable(
                     &format!("{message}, SQLSTATE {code}"),
@@ -483,13 +487,13 @@ impl Database {
     }
 
     fn unreachable(&self, cause: &str, advice: &str) -> anyhow::Error {
-        anyhow!("PostgreSQL at {} can't be reached ({cause}): {advice}", self.place)
+        advised(format!("PostgreSQL at {} can't be reached ({cause})", self.place), advice)
     }
 
-    fn missing(&self) -> String {
-        format!(
-            "database {} does not exist; create it with `cruddur db create` and the same options",
-            self.place
+    fn missing(&self) -> anyhow::Error {
+        advised(
+            format!("database {} does not exist", self.place),
+            "create it with `cruddur db create` and the same options",
         )
     }
 }
@@ -517,14 +521,18 @@ impl Connection {
     }
 }
 
-const NO_CREDENTIALS: &str = "no AWS credentials; set AWS_PROFILE, or run `aws configure`";
+fn no_credentials() -> anyhow::Error {
+    advised("no AWS credentials", "set AWS_PROFILE, or run `aws configure`")
+}
 
 /// Describes a failure to sign a token for the database, with advice.
 #[must_use]
 pub fn token_error(error: &TokenError) -> anyhow::Error {
     match error {
-        TokenError::NoCredentials => anyhow!(NO_CREDENTIALS),
-        TokenError::Credentials(_) => anyhow!("{}; check AWS_PROFILE, or sign in again", Chain(error)),
+        TokenError::NoCredentials => no_credentials(),
+        TokenError::Credentials(_) => {
+            advised(Chain(error).to_string(), "check AWS_PROFILE, or sign in again")
+        }
         TokenError::Signing(_) => anyhow!("failed to sign a token for the database: {}", Chain(error)),
     }
 }
@@ -538,8 +546,9 @@ where
     let text = Chain(error).to_string();
     let status = error.raw_response().map(|answer| answer.status().as_u16());
     match (error.code(), status) {
-        (Some("AccessDeniedException" | "AccessDenied" | "AuthorizationErrorException"), _) => anyhow!(
-            "{place} denied access ({message}); grant the permission, or use other credentials (AWS_PROFILE)"
+        (Some("AccessDeniedException" | "AccessDenied" | "AuthorizationErrorException"), _) => advised(
+            format!("{place} denied access ({message})"),
+            "grant the permission, or use other credentials (AWS_PROFILE)",
         ),
         (
             Some(
@@ -553,21 +562,26 @@ where
                 | "SignatureDoesNotMatch",
             ),
             _,
-        ) => anyhow!("{place} rejected the credentials ({message}); check AWS_PROFILE, or sign in again"),
-        (Some(code), _) => anyhow!("{place}: {} ({code})", error.message().unwrap_or("no reason given")),
-        _ if text.contains("no providers in chain") || text.contains("not enabled") => {
-            anyhow!(NO_CREDENTIALS)
-        }
-        _ if text.contains("credential") => {
-            anyhow!("failed to load AWS credentials ({text}); check AWS_PROFILE, or sign in again")
-        }
-        (None, Some(status @ (401 | 403))) => {
-            anyhow!("{place} rejected the credentials ({status}); check AWS_PROFILE, or sign in again")
-        }
-        (None, Some(status)) => anyhow!(
-            "unexpected {status} response from {place} (not an AWS error document); is a proxy intercepting the request?"
+        ) => advised(
+            format!("{place} rejected the credentials ({message})"),
+            "check AWS_PROFILE, or sign in again",
         ),
-        (None, None) => anyhow!("{place} can't be reached ({text}); is it running, and is the URL right?"),
+        (Some(code), _) => anyhow!("{place}: {} ({code})", error.message().unwrap_or("no reason given")),
+        _ if text.contains("no providers in chain") || text.contains("not enabled") => no_credentials(),
+        _ if text.contains("credential") => {
+            advised(format!("failed to load AWS credentials ({text})"), "check AWS_PROFILE, or sign in again")
+        }
+        (None, Some(status @ (401 | 403))) => advised(
+            format!("{place} rejected the credentials ({status})"),
+            "check AWS_PROFILE, or sign in again",
+        ),
+        (None, Some(status)) => advised(
+            format!("unexpected {status} response from {place} (not an AWS error document)"),
+            "is a proxy intercepting the request?",
+        ),
+        (None, None) => {
+            advised(format!("{place} can't be reached ({text})"), "is it running, and is the URL right?")
+        }
     }
 }
 
@@ -589,7 +603,7 @@ pub(crate) fn check_http_url(flag: &str, url: &str) -> Result<()> {
 /// Fails if a URL is not on this machine. Host names don't show whether they belong to AWS.
 fn require_this_machine(flag: &str, is_on_this_machine: bool) -> Result<()> {
     if !is_on_this_machine {
-        bail!("{flag} is not on this machine; add --target aws");
+        return Err(advised(format!("{flag} is not on this machine"), "add --target aws"));
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ use self::{
     stack::Stack,
 };
 use crate::{
+    advice::advised,
     chat::api::{self as chat_api, TokenError, bearer},
     cognito::pool as user_pool,
     context::{Context, account, note},
@@ -114,7 +115,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
         Box::pin(deployment.check(context, &options, &mut report)).await?;
     } else {
         if options.stack.is_some() || options.create_test_users {
-            bail!("--stack and --create-test-users are for AWS; add --target aws");
+            return Err(advised("--stack and --create-test-users are for AWS", "add --target aws"));
         }
         let dynamodb = context.dynamodb().await?;
         report.check("table", table::check(&dynamodb)).await?;
@@ -166,14 +167,14 @@ async fn local_pair(context: &Context, options: &Options, report: &mut Report) -
     let [sender, receiver] = LOCAL_HANDLES.map(str::parse::<Handle>);
     let sender = options.sender.clone().map_or(sender, Ok)?;
     let receiver = options.receiver.clone().map_or(receiver, Ok)?;
+    let url = context.stack_url()?;
+    let client = chat_api::client(&url)?;
     let token = async |handle: &Handle| {
-        let answer = chat_api::token(context, handle).await;
+        let answer = chat_api::issue_token(&client, &url, handle).await;
         let answer = answer.map_err(|error| {
-            let advice = match error.downcast_ref::<TokenError>() {
-                Some(TokenError::UnknownHandle { .. }) => "use --sender and --receiver with existing users",
-                Some(TokenError::Failed { .. }) => {
-                    "see the output of `cargo run`, and check again in a moment"
-                }
+            let advice = match error {
+                TokenError::UnknownHandle { .. } => "use --sender and --receiver with existing users",
+                TokenError::Failed { .. } => "see the output of `cargo run`, and check again in a moment",
                 _ => "check --url, and whether a local stack is running there",
             };
             Problem::new(error.to_string(), advice)
@@ -234,7 +235,7 @@ impl Deployment {
         let url = match (is_given, output("ApiUrl")) {
             (false, Some(url)) => url.trim_end_matches('/').to_owned(),
             (false, None) if stack.is_some() => {
-                bail!("the stack has no output ApiUrl; use --url")
+                return Err(advised("the stack has no output ApiUrl", "use --url"));
             }
             (false, None) => bail!("use --stack, or --url"),
             (true, _) => context.api_url()?,

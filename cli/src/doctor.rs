@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use chrono::TimeDelta;
 use cruddur::{clock::Clock, random::Random, table::Table, timestamp::Timestamp};
 use indicatif::ProgressBar;
@@ -24,6 +24,7 @@ pub use self::{
     finding::{Finding, Kind, Status},
     ledger::{Ledger, Summary},
 };
+use crate::advice::advised;
 pub use crate::{names::Names, table::lease::Lease};
 
 mod blocks;
@@ -108,7 +109,9 @@ impl Doctor {
     }
 
     fn check_stopped(&self) -> Result<()> {
-        ensure!(!self.is_stopped(), "stopped before the end; run it again");
+        if self.is_stopped() {
+            return Err(advised("stopped before the end", "run it again"));
+        }
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! Each group of commands is a module. [`options`] is the command line, [`context`] connects to the engines, and
 //! [`output`] prints.
 
+mod advice;
 mod arguments;
 pub mod chat;
 pub mod cognito;
@@ -32,10 +33,29 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use crate::{
+    advice::Advised,
     context::Context,
     options::{Cli, Command},
     outcome::Outcome,
 };
+
+/// Describes an error, with advice if there is any.
+#[must_use]
+pub fn describe(error: &anyhow::Error) -> (String, Option<String>) {
+    let mut tip = None;
+    let causes = error.chain().map(|cause| {
+        if let Some(Advised { what, tip: advice }) = cause.downcast_ref() {
+            tip = Some(advice.clone());
+            return what.clone();
+        }
+        if let Some(advice) = chat::advice(cause) {
+            tip = Some(advice.to_owned());
+        }
+        cause.to_string()
+    });
+    let message = causes.collect::<Vec<_>>().join(": ");
+    (message, tip)
+}
 
 pub async fn run(cli: Cli) -> Result<Outcome> {
     let context = Context::new(cli.global);

@@ -22,10 +22,10 @@ const QUOTE_COLUMNS: usize = 24;
 const MANY_UNREAD: usize = 100;
 
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct Columns {
+pub struct Columns {
     /// Also show UUIDs; --output json always has them
     #[arg(long)]
-    pub(crate) uuids: bool,
+    pub uuids: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +99,8 @@ fn lines(entries: &[Entry], has_header: bool) -> Vec<String> {
         unread => format!("({unread})"),
     };
     let name = |name: &String| cut(name, NAME_COLUMNS);
-    let column = |title, cell: &dyn Fn(&Entry) -> String| Column::new(title, entries.iter().map(cell), has_header);
+    let column =
+        |title, cell: &dyn Fn(&Entry) -> String| Column::new(title, entries.iter().map(cell), has_header);
     let cells = [
         column("HANDLE", &|entry| format!("@{}", printable(&entry.handle))),
         column("NAME", &|entry| entry.display_name.as_ref().map(name).unwrap_or_default()),
@@ -119,7 +120,8 @@ fn lines(entries: &[Entry], has_header: bool) -> Vec<String> {
     };
     let header = has_header.then(|| line(0, &|_| "MESSAGE".to_owned()));
     let first = usize::from(has_header);
-    let rows = entries.iter().enumerate().map(|(row, entry)| line(first + row, &|left| entry.content.line(left)));
+    let rows =
+        entries.iter().enumerate().map(|(row, entry)| line(first + row, &|left| entry.content.line(left)));
     header.into_iter().chain(rows).collect()
 }
 

@@ -11,6 +11,8 @@ use cruddur::config::environment;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+use crate::advice::advised;
+
 const FILE: &str = "login.json";
 
 /// An API and its user. Without `Debug`, which would show the token.
@@ -39,8 +41,11 @@ impl Login {
         match fs::read(&file) {
             Ok(content) => {
                 let login = serde_json::from_slice(&content);
-                Ok(Some(login.with_context(|| {
-                    format!("{} is malformed; remove it with `cruddur logout`", file.display())
+                Ok(Some(login.map_err(|error| {
+                    advised(
+                        format!("{} is malformed ({error})", file.display()),
+                        "remove it with `cruddur logout`",
+                    )
                 })?))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -50,7 +55,7 @@ impl Login {
 
     /// Stores the sign-in in place of the previous one, readable only by the user. Returns the file.
     pub(crate) fn store(&self) -> Result<PathBuf> {
-        let folder = folder().context("no folder for the sign-in; set XDG_CONFIG_HOME")?;
+        let folder = folder().ok_or_else(|| advised("no folder for the sign-in", "set XDG_CONFIG_HOME"))?;
         let file = folder.join(FILE);
         let content = serde_json::to_vec_pretty(self)?;
         let store = || {

@@ -5,6 +5,7 @@ use std::{
     process::ExitCode,
 };
 
+use clap::builder::Styles;
 use cli::{options::Cli, outcome::Outcome, output::printable};
 use cruddur::config::environment;
 use tracing_subscriber::EnvFilter;
@@ -26,12 +27,20 @@ async fn main() -> ExitCode {
                 Ok(error) => error.format(&mut Cli::with_help()).exit(),
                 Err(error) => error,
             };
-            // On one line. A closed stderr is ignored.
-            let message = printable(&format!("{error:#}"));
-            let _ = writeln!(anstream::stderr(), "error: {message}");
+            report(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes an error to stderr, as clap writes its own.
+fn report(error: &anyhow::Error) {
+    let styles = Styles::styled();
+    let (red, green) = (styles.get_error(), styles.get_valid());
+    let (message, tip) = cli::describe(error);
+    let tip = tip.map(|tip| format!("\n  {green}tip:{green:#} {}\n", printable(&tip))).unwrap_or_default();
+    // A closed stderr is ignored.
+    let _ = write!(anstream::stderr(), "{red}error:{red:#} {}\n{tip}", printable(&message));
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -11,7 +11,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use chrono::FixedOffset;
 use cruddur::{clock::Clock, random::Random, table::Table};
 use indicatif::ProgressBar;
@@ -21,7 +21,7 @@ pub use self::{
     decide::Plan,
     report::{Basis, Left, LeftKind, Line, Sink, Summary},
 };
-use crate::names::Names;
+use crate::{advice::advised, names::Names};
 
 mod assumption;
 mod command;
@@ -64,7 +64,7 @@ impl Migration {
     /// Fails if the migration was asked to stop.
     fn check_stopped(&self) -> Result<()> {
         if self.stop.load(Ordering::Relaxed) {
-            bail!("stopped before the end; run it again to continue");
+            return Err(advised("stopped before the end", "run it again to continue"));
         }
         Ok(())
     }

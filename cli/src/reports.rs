@@ -1,6 +1,6 @@
 //! `reports`: messages that users reported.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
 use crate::{
+    advice::advised,
     context::{Context, Database},
     listing::local_time,
     outcome::Outcome,
@@ -108,7 +109,9 @@ async fn list(context: &Context, database: &Database, options: &List) -> Result<
 
 async fn show(context: &Context, database: &Database, uuid: Uuid) -> Result<()> {
     let rows = database.query(include_str!("../../sql/reports/show.sql"), &[(&uuid, Type::UUID)]).await?;
-    let Some(row) = rows.first() else { bail!("no report has this UUID; `cruddur reports list` shows them") };
+    let Some(row) = rows.first() else {
+        return Err(advised("no report has this UUID", "`cruddur reports list` shows them"));
+    };
     let reported: Uuid = row.try_get("message_uuid")?;
     let text: String = row.try_get("messages")?;
     let messages: Value = serde_json::from_str(&text)?;
@@ -130,7 +133,7 @@ async fn show(context: &Context, database: &Database, uuid: Uuid) -> Result<()> 
 async fn resolve(context: &Context, database: &Database, uuid: Uuid) -> Result<()> {
     let rows = database.query(include_str!("../../sql/reports/resolve.sql"), &[(&uuid, Type::UUID)]).await?;
     if rows.is_empty() {
-        bail!("no report has this UUID; `cruddur reports list` shows them");
+        return Err(advised("no report has this UUID", "`cruddur reports list` shows them"));
     }
     context.output.result("resolved", &json!({"uuid": uuid}))
 }

@@ -3,11 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use cruddur::{
-    clock::Clock,
-    connection::Connections,
-    export::Export,
-    postgres::Parameter,
-    random::Random,
+    clock::Clock, connection::Connections, export::Export, postgres::Parameter, random::Random,
     user::settings::Me,
 };
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use cruddur::{
@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::refusal::Refusal;
 use crate::{
+    advice::advised,
     context::Context,
     http_client,
     listing::local_time,
@@ -173,6 +174,7 @@ pub(super) enum ApiError {
     #[error("{cause}")]
     Unavailable {
         cause: String,
+        tip: Option<&'static str>,
         /// The minimum wait.
         retry_after: Duration,
         /// The request may have been executed.
@@ -185,8 +187,19 @@ pub(super) enum ApiError {
     #[error("the cursor has expired")]
     CursorExpired,
     /// The response is not the API's.
-    #[error("unexpected response from {0}; is --url the API's URL?")]
+    #[error("unexpected response from {0}")]
     NotTheApi(Url),
+}
+
+impl ApiError {
+    pub(super) fn tip(&self) -> Option<&'static str> {
+        match self {
+            Self::Unavailable { tip, .. } => *tip,
+            Self::Refused(refusal) => refusal.tip,
+            Self::CursorExpired => None,
+            Self::NotTheApi(_) => Some("check that the URL is the API's"),
+        }
+    }
 }
 
 /// The API for one user.
@@ -200,20 +213,38 @@ pub(super) struct Api {
 }
 
 /// Requests a token from the local stack. Returns the whole response.
-pub(crate) async fn token(context: &Context, handle: &Handle) -> Result<Value> {
+pub(super) async fn token(context: &Context, handle: &Handle) -> Result<Value> {
     if context.is_aws() {
-        bail!(
-            "only the local stack issues tokens; for AWS, sign in and set {TOKEN_VARIABLE} to the access token"
-        );
+        return Err(advised(
+            "only the local stack issues tokens",
+            format!("for AWS, sign in and set {TOKEN_VARIABLE} to the access token"),
+        ));
     }
     let url = context.stack_url()?;
-    let request =
-        client(&url)?.post(format!("{url}/local/token")).json(&json!({"handle": handle.canonical()}));
-    let answer =
-        request.send().await.map_err(|error| TokenError::Unreachable(no_local_stack(&url, &error)))?;
+    issue_token(&client(&url)?, &url, handle).await.map_err(|error| {
+        let tip = match &error {
+            TokenError::NoConnection(_) => "start it with `cargo run`, or use --url".to_owned(),
+            TokenError::Timeout(_) => "try again, or check --url".to_owned(),
+            TokenError::NoLocalStack(_) => "check --url".to_owned(),
+            TokenError::UnknownHandle { .. } => format!("see {url}/local/users"),
+            TokenError::Failed { .. } => "try again, or see the output of `cargo run`".to_owned(),
+        };
+        advised(error.to_string(), tip)
+    })
+}
+
+/// Requests a token from the local stack at `url`.
+pub(crate) async fn issue_token(client: &Client, url: &str, handle: &Handle) -> Result<Value, TokenError> {
+    let request = client.post(format!("{url}/local/token")).json(&json!({"handle": handle.canonical()}));
+    let url = url.to_owned();
+    let answer = match request.send().await {
+        Ok(answer) => answer,
+        Err(error) if error.is_connect() => return Err(TokenError::NoConnection(url)),
+        Err(_) => return Err(TokenError::Timeout(url)),
+    };
     let status = answer.status();
     if status.is_success() {
-        return answer.json().await.map_err(|_| TokenError::NoLocalStack(url).into());
+        return answer.json().await.map_err(|_| TokenError::NoLocalStack(url));
     }
     let said = answer.json::<Value>().await.ok();
     let message = said.as_ref().and_then(|said| said.get("message")).and_then(Value::as_str).map(printable);
@@ -225,33 +256,25 @@ pub(crate) async fn token(context: &Context, handle: &Handle) -> Result<Value> {
             TokenError::Failed { url, status, message }
         }
         _ => TokenError::NoLocalStack(url),
-    }
-    .into())
+    })
 }
 
-/// Why the local stack issued no token, with advice.
+/// Why the local stack issued no token.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenError {
-    #[error("{0}")]
-    Unreachable(String),
+    #[error("no local stack at {0}")]
+    NoConnection(String),
+    #[error("{0} did not respond in time")]
+    Timeout(String),
     /// The response is not a local stack's.
-    #[error("the server at {0} is not a local stack; check --url")]
+    #[error("the server at {0} is not a local stack")]
     NoLocalStack(String),
     /// No user has the handle.
-    #[error("no user of {url} has the handle @{handle}; see {url}/local/users")]
+    #[error("no user of {url} has the handle @{handle}")]
     UnknownHandle { url: String, handle: String },
     /// The stack failed.
-    #[error("{url} failed to issue a token ({}: {message}); try again, or see the output of `cargo run`", .status.as_u16())]
+    #[error("{url} failed to issue a token ({}: {message})", .status.as_u16())]
     Failed { url: String, status: StatusCode, message: String },
-}
-
-/// Advice for a local stack that does not respond.
-fn no_local_stack(url: &str, error: &reqwest::Error) -> String {
-    if error.is_connect() {
-        format!("no local stack at {url}; start it with `cargo run`, or use --url")
-    } else {
-        format!("{url} did not respond in time; try again, or check --url")
-    }
 }
 
 impl Api {
@@ -274,17 +297,17 @@ impl Api {
         }
         // A token or handle of another API is of no use here.
         let Some(login) = Login::stored()?.filter(|login| login.url == url) else {
-            bail!(
-                "no user of {url} is given; use `cruddur login` or --as @HANDLE, or set {TOKEN_VARIABLE} to an access \
-                 token"
-            );
+            return Err(advised(
+                format!("no user of {url} is given"),
+                format!("use `cruddur login` or --as @HANDLE, or set {TOKEN_VARIABLE} to an access token"),
+            ));
         };
         let api = Self::of_login(context, &login).await?;
         if let Some(end) = api.token_expires_at().filter(|end| *end <= Clock::system().now()) {
-            bail!(
-                "the token of `cruddur login` expired at {}; sign in, and run `cruddur login --with-token` again",
-                local_time(end)
-            );
+            return Err(advised(
+                format!("the token of `cruddur login` expired at {}", local_time(end)),
+                "sign in, and run `cruddur login --with-token` again",
+            ));
         }
         Ok(api)
     }
@@ -608,7 +631,12 @@ impl Api {
         let refusal = Refusal::new(status, &answer.text().await.unwrap_or_default());
         let in_doubt = status == StatusCode::SERVICE_UNAVAILABLE;
         if in_doubt || status == StatusCode::TOO_MANY_REQUESTS {
-            return Err(ApiError::Unavailable { cause: refusal.to_string(), retry_after, in_doubt });
+            return Err(ApiError::Unavailable {
+                cause: refusal.to_string(),
+                tip: refusal.tip,
+                retry_after,
+                in_doubt,
+            });
         }
         Err(refusal.into())
     }
@@ -645,7 +673,7 @@ pub(crate) fn access_token(answer: &Value) -> Option<&str> {
     answer.get("access_token").and_then(Value::as_str)
 }
 
-fn client(url: &str) -> Result<Client> {
+pub(crate) fn client(url: &str) -> Result<Client> {
     Ok(http_client::for_url(url).connect_timeout(CONNECT_LIMIT).timeout(RESPONSE_LIMIT).build()?)
 }
 
@@ -663,14 +691,14 @@ async fn json_of<T: DeserializeOwned>(answer: Response, url: Url) -> Result<T, A
 }
 
 fn unavailable(url: &Url, error: &reqwest::Error) -> ApiError {
-    let cause = if error.is_timeout() {
-        format!("{url} did not respond in time")
+    let (cause, tip) = if error.is_timeout() {
+        (format!("{url} did not respond in time"), None)
     } else if error.is_connect() {
-        format!("{url} can't be reached; check --url, and whether it is running")
+        (format!("{url} can't be reached"), Some("check the URL, and whether the API is running"))
     } else {
-        format!("the connection to {url} was lost")
+        (format!("the connection to {url} was lost"), None)
     };
-    ApiError::Unavailable { cause, retry_after: Duration::ZERO, in_doubt: true }
+    ApiError::Unavailable { cause, tip, retry_after: Duration::ZERO, in_doubt: true }
 }
 
 /// The wait of `Retry-After`, up to [`LONGEST_RETRY_AFTER`]: seconds, or the time until a date.

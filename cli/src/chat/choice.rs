@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use uuid::Uuid;
 
 use super::api::{Api, Row};
+use crate::advice::advised;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
@@ -57,7 +58,7 @@ pub(super) async fn find(
         next = page.next;
     }
     let whose = if sender.is_some() { " of yours" } else { "" };
-    bail!("the conversation has fewer messages{whose} than that; deleted ones do not count")
+    Err(advised(format!("the conversation has fewer messages{whose} than that"), "deleted ones do not count"))
 }
 
 #[cfg(test)]

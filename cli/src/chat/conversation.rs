@@ -1,12 +1,12 @@
 //! Conversations of the caller.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use cruddur::{message_group::uuid_of_pair, user::Handle};
 use http::StatusCode;
 use uuid::Uuid;
 
 use super::api::{Api, ApiError};
-use crate::arguments::Conversation;
+use crate::{advice::advised, arguments::Conversation};
 
 impl Conversation {
     /// The group's UUID.
@@ -26,7 +26,10 @@ async fn group_with(api: &mut Api, handle: &Handle) -> Result<Uuid> {
         Ok(_) => Ok(group_uuid),
         Err(ApiError::Refused(refusal)) if refusal.status == StatusCode::NOT_FOUND => {
             let handle = handle.canonical();
-            bail!("no conversation with @{handle} yet; start one with `cruddur send @{handle} …`")
+            Err(advised(
+                format!("no conversation with @{handle} yet"),
+                format!("start one with `cruddur send @{handle} …`"),
+            ))
         }
         Err(error) => Err(error.into()),
     }

@@ -48,7 +48,8 @@ pub async fn devices(context: &Context, command: &Devices) -> Result<Outcome> {
         note("no device is connected");
     }
     let cells = |device: &Device| {
-        let connected_at = device.connected_at.parse().map_or_else(|_| device.connected_at.clone(), local_time);
+        let connected_at =
+            device.connected_at.parse().map_or_else(|_| device.connected_at.clone(), local_time);
         vec![device.user_agent.clone().unwrap_or_else(|| "unknown".to_owned()), connected_at]
     };
     context.output.rows(&["DEVICE", "CONNECTED"], &devices, cells)?;

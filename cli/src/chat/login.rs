@@ -53,11 +53,10 @@ pub async fn login(context: &Context, command: &Login) -> Result<Outcome> {
     let me = api.me().await?;
     let file = stored.store()?.display().to_string();
     let (url, handle, name) = (&stored.url, printable(&me.handle), printable(&me.display_name));
-    let mut sentence = format!("signed in to {url} as @{handle} ({name}); stored in {file}");
     let expires_at = api.token_expires_at().filter(|_| command.with_token);
-    if let Some(expires_at) = expires_at {
-        sentence.push_str(&format!("\nthe token expires at {}", local_time(expires_at)));
-    }
+    let expiry =
+        expires_at.map(|end| format!("\nthe token expires at {}", local_time(end))).unwrap_or_default();
+    let sentence = format!("signed in to {url} as @{handle} ({name}); stored in {file}{expiry}");
     let value = json!({
         "url": url, "handle": me.handle, "display_name": me.display_name, "file": file, "expires_at": expires_at,
     });

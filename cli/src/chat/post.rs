@@ -13,10 +13,8 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::{
-    api::{Api, ApiError, Row},
-};
-use crate::{arguments::Conversation, context::note, retry::SENDS};
+use super::api::{Api, ApiError, Row};
+use crate::{advice::advised, arguments::Conversation, context::note, retry::SENDS};
 
 /// The time for which a message is retried. The response to the last attempt may arrive later.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -82,7 +80,7 @@ pub(super) async fn send(
         };
         let (cause, retry_after) = match result {
             Ok(sent) => return Ok(sent),
-            Err(ApiError::Unavailable { cause, retry_after, in_doubt: may_be_stored }) => {
+            Err(ApiError::Unavailable { cause, retry_after, in_doubt: may_be_stored, .. }) => {
                 in_doubt |= may_be_stored && body.is_some();
                 (cause, retry_after)
             }
@@ -92,7 +90,10 @@ pub(super) async fn send(
         let wait = waits.next().unwrap_or_default().max(retry_after);
         if wait > give_up.saturating_duration_since(Instant::now()) {
             if in_doubt {
-                bail!("{cause}; the message may have been stored, check before you send it again");
+                return Err(advised(
+                    format!("{cause}, and the message may have been stored"),
+                    "check before you send it again",
+                ));
             }
             bail!("{cause}; the message was not sent");
         }

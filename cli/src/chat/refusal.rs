@@ -14,10 +14,10 @@ const DESCRIPTIONS: [(&str, &str); 41] = [
     ),
     ("message_group_not_found", "no such conversation, or you are not a member"),
     ("message_not_found", "no such message in the conversation"),
-    ("user_blocked", "you have blocked this user; `cruddur unblock` ends that"),
+    ("user_blocked", "you have blocked this user"),
     ("message_not_accepted", "this user does not accept messages from you"),
     ("request_pending", "this user has not answered your first message yet"),
-    ("request_accepted", "the conversation is accepted; `cruddur block` ends it"),
+    ("request_accepted", "the conversation is accepted"),
     ("message_not_yours", "only its sender can change a message"),
     ("edit_window_over", "the message is too old to be edited"),
     ("message_deleted", "the message is deleted"),
@@ -49,8 +49,15 @@ const DESCRIPTIONS: [(&str, &str); 41] = [
     ("cleared_invalid", "cleared messages can't be brought back"),
     ("reason_invalid", "the reason of the report is unknown"),
     ("rate_limited", "too many messages or reports, wait a moment"),
-    ("internal_error", "internal error of the API; see its log"),
+    ("internal_error", "internal error of the API"),
     ("unavailable", "the API can't reach its databases at the moment"),
+];
+
+/// Advice about error codes.
+const ADVICE: [(&str, &str); 3] = [
+    ("user_blocked", "end the block with `cruddur unblock`"),
+    ("request_accepted", "end the conversation with `cruddur block`"),
+    ("internal_error", "see the API's log"),
 ];
 
 /// An error response.
@@ -59,27 +66,36 @@ const DESCRIPTIONS: [(&str, &str); 41] = [
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
     reason: String,
+    pub(super) tip: Option<&'static str>,
 }
 
 impl Refusal {
     /// Parses an array of codes from a function, or `{"message"}` from the gateway.
     pub(super) fn new(status: StatusCode, body: &str) -> Self {
-        Self { status, reason: reason(status, body) }
+        let body = serde_json::from_str(body).unwrap_or(Value::Null);
+        Self { status, reason: reason(status, &body), tip: tip(status, &body) }
     }
 }
 
-fn reason(status: StatusCode, body: &str) -> String {
+fn reason(status: StatusCode, body: &Value) -> String {
     if status == StatusCode::UNAUTHORIZED {
-        return "the API rejected the access token; it has expired, or is for another API".to_owned();
+        return "the API rejected the access token".to_owned();
     }
-    let body = serde_json::from_str(body).unwrap_or(Value::Null);
-    match (&body, body.get("message").and_then(Value::as_str)) {
+    match (body, body.get("message").and_then(Value::as_str)) {
         (Value::Array(codes), _) if !codes.is_empty() => {
             codes.iter().map(description).collect::<Vec<_>>().join("; ")
         }
         (_, Some(message)) => format!("API error {} (status {})", printable(message), status.as_u16()),
         (_, None) => format!("the API returned status {} without a reason", status.as_u16()),
     }
+}
+
+fn tip(status: StatusCode, body: &Value) -> Option<&'static str> {
+    if status == StatusCode::UNAUTHORIZED {
+        return Some("sign in again; the token has expired, or is for another API");
+    }
+    let codes = body.as_array()?;
+    ADVICE.iter().find(|(code, _)| codes.iter().any(|known| known == code)).map(|(_, tip)| *tip)
 }
 
 fn description(code: &Value) -> String {
@@ -148,9 +164,15 @@ mod tests {
 
     #[test]
     fn a_401_is_a_rejected_token() {
-        assert_eq!(
-            message(401, "{}"),
-            "the API rejected the access token; it has expired, or is for another API"
-        );
+        assert_eq!(message(401, "{}"), "the API rejected the access token");
+    }
+
+    #[test]
+    fn advice_is_about_known_codes() {
+        for (code, _) in ADVICE {
+            assert!(DESCRIPTIONS.iter().any(|(known, _)| *known == code), "{code}");
+        }
+        let refusal = Refusal::new(StatusCode::FORBIDDEN, r#"["user_blocked"]"#);
+        assert_eq!(refusal.tip, Some("end the block with `cruddur unblock`"));
     }
 }

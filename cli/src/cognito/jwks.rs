@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result};
 use cruddur::{auth::key_set::KeySet, error::Chain};
 use reqwest::{StatusCode, redirect};
 use serde_json::Value;
 
 use super::pool::UserPool;
-use crate::{context::Context, http_client};
+use crate::{advice::advised, context::Context, http_client};
 
 pub(super) const AFTER_HELP: &str = "\
 After a rotation of the keys, functions with COGNITO_JWKS have to be deployed again.
@@ -26,7 +26,10 @@ pub(super) async fn run(context: &Context, pool: &UserPool) -> Result<()> {
     let url = pool.key_set_url();
     let text = fetch(&url).await?;
     KeySet::inline(&text).map_err(|error| {
-        anyhow!("the response of {url} is not a key set ({error}); is a proxy intercepting the request?")
+        advised(
+            format!("the response of {url} is not a key set ({error})"),
+            "is a proxy intercepting the request?",
+        )
     })?;
     let keys: Value =
         serde_json::from_str(&text).with_context(|| format!("the response of {url} is not JSON"))?;
@@ -35,22 +38,26 @@ pub(super) async fn run(context: &Context, pool: &UserPool) -> Result<()> {
 
 async fn fetch(url: &str) -> Result<String> {
     let unreachable = |error: reqwest::Error| {
-        anyhow!("{url} can't be reached ({}); check the region", Chain(&error.without_url()))
+        advised(format!("{url} can't be reached ({})", Chain(&error.without_url())), "check the region")
     };
     // Like the functions, follows no redirects: the URL of keys is configuration.
     let client = http_client::for_url(url).redirect(redirect::Policy::none()).timeout(FETCH_LIMIT);
     let client = client.build().map_err(unreachable)?;
     let mut answer = client.get(url).send().await.map_err(unreachable)?;
     if answer.status() != StatusCode::OK {
-        bail!("{url} returned {}; check the pool's id", answer.status());
+        return Err(advised(format!("{url} returned {}", answer.status()), "check the pool's id"));
     }
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
         body.extend_from_slice(&chunk);
         if body.len() > MAX_BYTES {
-            bail!("the response of {url} is too large for a key set; is a proxy intercepting the request?");
+            return Err(advised(
+                format!("the response of {url} is too large for a key set"),
+                "is a proxy intercepting the request?",
+            ));
         }
     }
-    String::from_utf8(body)
-        .map_err(|_| anyhow!("the response of {url} is not UTF-8; is a proxy intercepting the request?"))
+    String::from_utf8(body).map_err(|_| {
+        advised(format!("the response of {url} is not UTF-8"), "is a proxy intercepting the request?")
+    })
 }

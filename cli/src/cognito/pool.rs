@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_cognitoidentityprovider::{Client, config, error::ProvideErrorMetadata as _, types::UserType};
 use clap::Args;
@@ -10,6 +10,7 @@ use cruddur::config::environment;
 use serde::Serialize;
 
 use crate::{
+    advice::advised,
     context::{Context, aws_error, check_http_url},
     http_client,
     output::progress,
@@ -116,7 +117,10 @@ impl UserPool {
             let page = page.map_err(|error| {
                 if error.code() == Some("ResourceNotFoundException") {
                     let place = self.place();
-                    return anyhow!("{place} has no user pool {}; check its id and account", self.id);
+                    return advised(
+                        format!("{place} has no user pool {}", self.id),
+                        "check its id and account",
+                    );
                 }
                 aws_error(&self.place(), &error)
             })?;

@@ -14,7 +14,10 @@ use cruddur::{config, postgres::AMAZON_RDS};
 use percent_encoding::percent_decode_str;
 use tokio_postgres::{Config, config::Host};
 
-use crate::context::{Database, token_error};
+use crate::{
+    advice::advised,
+    context::{Database, token_error},
+};
 
 pub(super) const LONG_ABOUT: &str = "\
 Opens psql on the database. The password is passed in the environment. An RDS IAM token (--database-auth rds-iam) is \
@@ -55,9 +58,9 @@ pub(super) async fn run(database: &Database, options: &Options) -> Result<()> {
     command.envs(variables).args(&options.arguments);
     let error = replace(command);
     if error.kind() == io::ErrorKind::NotFound {
-        Err(anyhow!(
-            "psql is not installed; install PostgreSQL's client (Debian: apt install postgresql-client, macOS: brew \
-             install libpq)"
+        Err(advised(
+            "psql is not installed",
+            "install PostgreSQL's client (Debian: apt install postgresql-client, macOS: brew install libpq)",
         ))
     } else {
         Err(error).context("failed to start psql")

@@ -1,11 +1,14 @@
 //! `db create` and `db drop`
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::json;
 use tokio_postgres::error::SqlState;
 
-use crate::context::{Connection, Context, Database};
+use crate::{
+    advice::advised,
+    context::{Connection, Context, Database},
+};
 
 /// The database that every server has. Other databases are created and dropped from it.
 const MAINTENANCE: &str = "postgres";
@@ -135,9 +138,9 @@ async fn empty(database: &Database, force: bool) -> Result<()> {
 
 fn in_use(database: &Database, error: &tokio_postgres::Error) -> anyhow::Error {
     match error.code() {
-        Some(&SqlState::OBJECT_IN_USE | &SqlState::LOCK_NOT_AVAILABLE) => anyhow!(
-            "database {} is in use; list its sessions with `cruddur db sessions`, or use --force",
-            database.place
+        Some(&SqlState::OBJECT_IN_USE | &SqlState::LOCK_NOT_AVAILABLE) => advised(
+            format!("database {} is in use", database.place),
+            "list its sessions with `cruddur db sessions`, or use --force",
         ),
         _ => database.postgres_error(error),
     }

@@ -1,6 +1,6 @@
 //! `ddb get-conversation` and `ddb list-conversations`
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, error::ErrorKind};
 use cruddur::{
     message::Message,
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::page;
 use crate::{
+    advice::advised,
     arguments::{Conversation, UserArgument, with_handle},
     context::Context,
     listing::{Columns, Content, Entry},
@@ -72,10 +73,10 @@ pub(super) async fn get(context: &Context, options: &GetOptions) -> Result<Outco
     let (table, dynamodb) = context.table().await?;
     let page = options.newest.read(context, &dynamodb, Partition::Messages(group_uuid)).await?;
     if page.rows.is_empty() && table.get::<Membership>(&Key::Membership(group_uuid)).await?.is_none() {
-        bail!(
-            "no conversation {name} in {}; `cruddur ddb list-conversations @HANDLE` lists a user's conversations",
-            dynamodb.table_name
-        );
+        return Err(advised(
+            format!("no conversation {name} in {}", dynamodb.table_name),
+            "`cruddur ddb list-conversations @HANDLE` lists a user's conversations",
+        ));
     }
     // Read newest first, shown oldest first.
     let messages: Vec<Message> = page.parse::<MessageRow>()?.iter().rev().map(Message::from).collect();

@@ -1,6 +1,6 @@
 //! Newest rows of a partition.
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
 use clap::Args;
@@ -12,6 +12,7 @@ use cruddur::{
 use serde_json::Value;
 
 use crate::{
+    advice::advised,
     context::{Context, DynamoDb},
     listing::{self, Entry},
     outcome::Outcome,
@@ -166,7 +167,7 @@ impl Page {
             let sk = sort_key(row).unwrap_or_default();
             // Without the error's text, which may quote a message.
             serde_dynamo::from_item(row.clone())
-                .map_err(|_| anyhow!("the row at {sk} is malformed; run `cruddur ddb doctor`"))
+                .map_err(|_| advised(format!("the row at {sk} is malformed"), "run `cruddur ddb doctor`"))
         };
         self.rows.iter().map(parse).collect()
     }

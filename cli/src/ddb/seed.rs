@@ -13,6 +13,7 @@ use seed::{
 use serde_json::json;
 
 use crate::{
+    advice::advised,
     context::{Context, DynamoDb},
     outcome::Outcome,
     output::{duration, progress},
@@ -86,7 +87,7 @@ async fn seed_load(context: &Context, plan: Plan) -> Result<Outcome> {
 }
 
 fn messages_error(dynamodb: &DynamoDb, error: &SeedError) -> anyhow::Error {
-    anyhow!("{}: {}; run the command again to continue", dynamodb.place, Chain(error))
+    advised(format!("{}: {}", dynamodb.place, Chain(error)), "run the command again to continue")
 }
 
 fn report(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::Result;
 use clap::Args;
 use cruddur::config::TableConfig;
 use schema::message_table::{MessageTableError, describe, ensure};
@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    advice::advised,
     context::{Context, DynamoDb, aws_error, note},
     outcome::Outcome,
 };
@@ -58,9 +59,10 @@ fn explain(dynamodb: &DynamoDb, error: MessageTableError) -> anyhow::Error {
     let DynamoDb { table_name, place, .. } = dynamodb;
     match error {
         MessageTableError::Call { source, .. } => aws_error(place, &source),
-        MessageTableError::NotActive(_) => {
-            anyhow!("{place}: {error}; run the command again to keep waiting for {table_name}")
-        }
+        MessageTableError::NotActive(_) => advised(
+            format!("{place}: {error}"),
+            format!("run the command again to keep waiting for {table_name}"),
+        ),
         error => error.into(),
     }
 }
@@ -86,15 +88,20 @@ pub(super) async fn drop(context: &Context, options: &DropOptions) -> Result<Out
     let DynamoDb { table_name, place, client, .. } = &dynamodb;
     let describe = async || describe(client, table_name).await.map_err(|error| explain(&dynamodb, error));
     let Some(table) = describe().await? else {
-        bail!("{place} has no table {table_name}; `cruddur ddb list-tables` lists the tables");
+        return Err(advised(
+            format!("{place} has no table {table_name}"),
+            "`cruddur ddb list-tables` lists the tables",
+        ));
     };
     if table.deletion_protection_enabled() == Some(true) {
         let sdk = context.sdk_config().await?;
         let endpoint = sdk.endpoint_url().map(|url| format!(" --endpoint-url {url}")).unwrap_or_default();
-        bail!(
-            "the table {table_name} is protected against deletion; disable that first with `aws dynamodb \
-             update-table --table-name {table_name} --no-deletion-protection-enabled{endpoint}`"
-        );
+        return Err(advised(
+            format!("the table {table_name} is protected against deletion"),
+            format!(
+                "disable that first with `aws dynamodb update-table --table-name {table_name} --no-deletion-protection-enabled{endpoint}`"
+            ),
+        ));
     }
     context.confirm(&format!("this deletes the table {table_name} with all rows: {place}"))?;
     let deleted = client.delete_table().table_name(table_name).send().await;
@@ -102,7 +109,10 @@ pub(super) async fn drop(context: &Context, options: &DropOptions) -> Result<Out
     let give_up = Instant::now() + DELETE_LIMIT;
     while describe().await?.is_some() {
         if Instant::now() > give_up {
-            bail!("{table_name} is still being deleted; check again with `cruddur ddb list-tables`");
+            return Err(advised(
+                format!("{table_name} is still being deleted"),
+                "check again with `cruddur ddb list-tables`",
+            ));
         }
         sleep(POLL_INTERVAL).await;
     }

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::{Client, error::ProvideErrorMetadata as _};
 
 use super::report::{CheckResult, Problem, Success};
-use crate::context::aws_error;
+use crate::{advice::advised, context::aws_error};
 
 /// The stack's output, absent without a WebSocket API.
 pub(super) const WEBSOCKET_URL: &str = "WebSocketUrl";
@@ -24,8 +24,9 @@ impl Stack {
     /// Describes a stack. Fails if it does not exist.
     pub(super) async fn describe(sdk: &SdkConfig, name: &str) -> Result<Self> {
         let region = sdk.region().map(ToString::to_string).unwrap_or_default();
-        let missing =
-            || anyhow!("no stack {name} in {region}; check --stack, or deploy it with `sam deploy`");
+        let missing = || {
+            advised(format!("no stack {name} in {region}"), "check --stack, or deploy it with `sam deploy`")
+        };
         let answer = Client::new(sdk).describe_stacks().stack_name(name).send().await;
         let answer = answer.map_err(|error| {
             let is_missing = error.code() == Some("ValidationError")

@@ -1,14 +1,17 @@
 //! The UTC offset assumed for times without one. A row of the table keeps it, so that all runs assume the same.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cruddur::table::{Condition, Item, Key, Transaction};
 
 use super::Migration;
-use crate::table::{
-    item::{ASSUMED_OFFSET, text},
-    read,
-    write::Written,
+use crate::{
+    advice::advised,
+    table::{
+        item::{ASSUMED_OFFSET, text},
+        read,
+        write::Written,
+    },
 };
 
 const MAX_TRIES: usize = 8;
@@ -29,14 +32,14 @@ impl Migration {
                 return Ok(());
             }
         }
-        bail!("failed to store the assumed offset; run it again")
+        Err(advised("failed to store the assumed offset", "run it again"))
     }
 }
 
 /// Fails if an earlier run assumed a different offset.
 pub(super) fn check(before: &str, now: &str) -> Result<()> {
     if before != now {
-        bail!("an earlier run used --assume-offset={before}; use the same offset");
+        return Err(advised(format!("an earlier run used --assume-offset={before}"), "use the same offset"));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `ddb migrate`
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use chrono::FixedOffset;
 use clap::Args;
 use cruddur::{clock::Clock, random::Random};
@@ -13,6 +13,7 @@ use super::{
     report::{self, Line, Sink, Summary},
 };
 use crate::{
+    advice::advised,
     context::Context,
     outcome::Outcome,
     output,
@@ -58,11 +59,10 @@ impl Migration {
         let evidence = self.survey().await?;
         let assumed = self.assume_offset.map(|offset| offset.to_string());
         if evidence.without_offset > 0 && assumed.is_none() {
-            bail!(
-                "{} rows have times without a UTC offset; give the offset of the machines that wrote them, such as \
-                 --assume-offset=+00:00",
-                evidence.without_offset
-            );
+            return Err(advised(
+                format!("{} rows have times without a UTC offset", evidence.without_offset),
+                "give the offset of the machines that wrote them, such as --assume-offset=+00:00",
+            ));
         }
         if let (Some(before), Some(now)) = (&evidence.assumed, &assumed) {
             assumption::check(before, now)?;

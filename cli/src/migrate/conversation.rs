@@ -26,6 +26,7 @@ use super::{
     report::Left,
 };
 use crate::{
+    advice::advised,
     retry::{self, MIGRATION_WRITES, REPAIRS},
     table::{
         item::{FIRST_SORT_KEY, text},
@@ -93,7 +94,10 @@ impl Migration {
             } else if let Some(wait) = waits.next() {
                 sleep(wait).await;
             } else {
-                bail!("the conversation {} keeps changing; are the old functions stopped?", pair.group());
+                return Err(advised(
+                    format!("the conversation {} keeps changing", pair.group()),
+                    "are the old functions stopped?",
+                ));
             }
             left_before = left;
             let placed = self.place(pair.group(), messages).await?;
@@ -163,7 +167,10 @@ impl Migration {
         let membership = retry::read(|| self.table.get::<Membership>(&key)).await?;
         let Some(membership) = membership else { return self.create_group(pair, plan, first, last).await };
         if !pair.members().iter().all(|user| membership.has(*user)) {
-            bail!("the membership of {group} is broken; run `cruddur ddb doctor --repair` first");
+            return Err(advised(
+                format!("the membership of {group} is broken"),
+                "run `cruddur ddb doctor --repair` first",
+            ));
         }
         if membership.created_sk <= first.sk {
             return Ok(Written::Done);
@@ -249,10 +256,10 @@ impl Migration {
                 }
             }
             let Some(wait) = waits.next() else {
-                bail!(
-                    "failed to move the inbox rows of {group}; run `cruddur ddb doctor --repair`, then this command \
-                     again"
-                )
+                return Err(advised(
+                    format!("failed to move the inbox rows of {group}"),
+                    "run `cruddur ddb doctor --repair`, then this command again",
+                ));
             };
             sleep(wait).await;
         }

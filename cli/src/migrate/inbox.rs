@@ -1,6 +1,6 @@
 //! Old inbox rows, deleted if no information is lost.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use chrono::TimeDelta;
 use cruddur::{
     sort_key::SortKey,
@@ -15,6 +15,7 @@ use super::{
     survey::InboxKey,
 };
 use crate::{
+    advice::advised,
     retry,
     table::{
         item::{GROUP_UUID, text},
@@ -104,6 +105,9 @@ impl Migration {
                 return Ok(left);
             }
         }
-        bail!("the inbox rows of {} keep changing; are the old functions stopped?", pair.group())
+        Err(advised(
+            format!("the inbox rows of {} keep changing", pair.group()),
+            "are the old functions stopped?",
+        ))
     }
 }

@@ -2,11 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use cruddur::error::{Chain, Dependency, Error};
 use indicatif::ProgressBar;
 
-use crate::context::{Database, DynamoDb, note, query_cause};
+use crate::{
+    advice::advised,
+    context::{Database, DynamoDb, note, query_cause},
+};
 
 /// Runs `work`, and asks it to stop at the first Ctrl-C.
 pub(crate) async fn run<T>(
@@ -30,7 +33,7 @@ async fn interrupted(stop: &AtomicBool) -> anyhow::Error {
     stop.store(true, Ordering::Relaxed);
     note("stopping after the writes in progress");
     let _ = tokio::signal::ctrl_c().await;
-    anyhow!("aborted; the lease of this run expires within 65 s, then run it again (or use --wait)")
+    advised("aborted", "the lease of this run expires within 65 s, then run it again (or use --wait)")
 }
 
 /// Adds advice to an error, on one line.
@@ -41,16 +44,15 @@ pub(crate) fn explained(
 ) -> anyhow::Error {
     let place = &dynamodb.place;
     match (error.downcast_ref::<Error>(), database) {
-        (Some(Error::Unavailable { what: Dependency::DynamoDb, source }), _) => {
-            anyhow!("failed to reach {place} ({}); run it again, nothing is half done", Chain(&**source))
-        }
+        (Some(Error::Unavailable { what: Dependency::DynamoDb, source }), _) => advised(
+            format!("failed to reach {place} ({})", Chain(&**source)),
+            "run it again, nothing is half done",
+        ),
         (Some(error), Some(database)) if query_cause(error).is_some() => database.query_error(error),
-        (Some(Error::Internal(source)), _) => {
-            anyhow!(
-                "{place} rejected the request: {}; may these credentials read and write the table?",
-                Chain(&**source)
-            )
-        }
+        (Some(Error::Internal(source)), _) => advised(
+            format!("{place} rejected the request: {}", Chain(&**source)),
+            "may these credentials read and write the table?",
+        ),
         _ => error,
     }
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use aws_sdk_dynamodb::types::AttributeValue;
 use backon::Retryable as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use cruddur::{
     clock::Clock,
-    error::Error,
+    error::{Chain, Error},
     random::Random,
     table::{Condition, Item, Key, Table, Transaction, WriteError},
 };
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::write::held_by;
-use crate::retry::LEASE_WRITES;
+use crate::{advice::advised, retry::LEASE_WRITES};
 
 /// How long a lease is valid after it is acquired or renewed.
 const DURATION: Duration = Duration::from_mins(1);
@@ -48,9 +48,11 @@ impl Lease {
                 Some(_) if wait => sleep(POLL_INTERVAL).await,
                 Some(end) => {
                     let end = end.format("%Y-%m-%d %H:%M:%S");
-                    return Err(anyhow!(
-                        "another doctor or migration is running (its lease expires at {end} UTC unless renewed); use \
-                         --wait, or try again later"
+                    return Err(advised(
+                        format!(
+                            "another doctor or migration is running (its lease expires at {end} UTC unless renewed)"
+                        ),
+                        "use --wait, or try again later",
                     ));
                 }
             }
@@ -113,13 +115,14 @@ impl Lease {
             match renewal.await {
                 Ok(sent_at) => valid_until = sent_at + DURATION,
                 Err(WriteError::ConditionFailed { .. }) => {
-                    return anyhow!(
-                        "another doctor or migration has taken over, since this one was too slow; run it again"
+                    return advised(
+                        "another doctor or migration has taken over, since this one was too slow",
+                        "run it again",
                     );
                 }
                 Err(error) => {
-                    let error = anyhow::Error::from(Error::from(error));
-                    return error.context("failed to renew the lease; run it again");
+                    let error = Error::from(error);
+                    return advised(format!("failed to renew the lease: {}", Chain(&error)), "run it again");
                 }
             }
         }

@@ -36,7 +36,9 @@ async fn two_people_chat() {
     let run = async |arguments: &[&str]| seen(&machine.cruddur(arguments).await);
     // They have not met: the first message opens their conversation.
     assert_snapshot!(run(&["read", "--as", "lore", "@mock"]).await, @r#"
-    error: no conversation with @mock yet; start one with `cruddur send @mock …`
+    error: no conversation with @mock yet
+
+      tip: start one with `cruddur send @mock …`
     [1]
     "#);
     assert_snapshot!(run(&["send", "--as", "lore", "@Mock", "Are", "you", "real?"]).await, @r#"
@@ -188,7 +190,9 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     [0]
     "#);
     assert_snapshot!(run(&["delete", "--as", "lore", "@mock"]).await, @r#"
-    error: this deletes "to be deleted" for both of you; add --yes to confirm
+    error: this deletes "to be deleted" for both of you
+
+      tip: add --yes to confirm
     [1]
     "#);
     assert_snapshot!(run(&["delete", "--as", "lore", "@mock", "--yes"]).await, @r#"
@@ -231,7 +235,9 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     [1]
     "#);
     assert_snapshot!(run(&["edit", "--as", "lore", "@mock", "--message", "2", "none"]).await, @r#"
-    error: the conversation has fewer messages of yours than that; deleted ones do not count
+    error: the conversation has fewer messages of yours than that
+
+      tip: deleted ones do not count
     [1]
     "#);
     assert_snapshot!(run(&["react", "--as", "lore", "@mock", "--message", &group, "👍"]).await, @r#"
@@ -264,7 +270,9 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     [1]
     ");
     assert_snapshot!(run(&["send", "--as", "mock", "@lore", "hello"]).await, @"
-    error: you have blocked this user; `cruddur unblock` ends that
+    error: you have blocked this user
+
+      tip: end the block with `cruddur unblock`
     [1]
     ");
     assert_snapshot!(run(&["block", "--as", "mock", "@mock"]).await, @"
@@ -302,7 +310,9 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     [0]
     ");
     assert_snapshot!(run(&["decline", "--as", "andrew", "@mock"]).await, @"
-    error: the conversation is accepted; `cruddur block` ends it
+    error: the conversation is accepted
+
+      tip: end the conversation with `cruddur block`
     [1]
     ");
     assert_snapshot!(run(&["mute", "--as", "mock", "@lore", "--hours", "8"]).await, @"
@@ -346,7 +356,9 @@ async fn messages_are_answered_edited_deleted_and_reacted_to() {
     ");
     assert_eq!(run(&["inbox", "--as", "bayko"]).await, "[0]");
     assert_snapshot!(run(&["clear", "--as", "mock", "@lore"]).await, @"
-    error: this clears the conversation for you; add --yes to confirm
+    error: this clears the conversation for you
+
+      tip: add --yes to confirm
     [1]
     ");
     assert_snapshot!(run(&["clear", "--as", "mock", "@lore", "--yes"]).await, @"
@@ -405,7 +417,9 @@ async fn accounts_are_erased_by_their_owners_and_by_operators() {
     [0]
     ");
     assert_snapshot!(run(&["users", "erase", "@bayko"]).await, @"
-    error: this deletes the account and all messages of @bayko, which can't be undone; add --yes to confirm
+    error: this deletes the account and all messages of @bayko, which can't be undone
+
+      tip: add --yes to confirm
     [1]
     ");
     assert_snapshot!(run(&["users", "erase", "@Bayko", "--yes"]).await, @"
@@ -467,7 +481,11 @@ async fn a_token_is_printed_alone_and_works_from_the_environment() {
     let output = command(&inbox).env("CRUDDUR_TOKEN", token).output().await.unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
     let output = command(&inbox).env("CRUDDUR_TOKEN", "not.a.token").output().await.unwrap();
-    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: the API rejected the access token; it has expired, or is for another API");
+    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"
+    error: the API rejected the access token
+
+      tip: sign in again; the token has expired, or is for another API
+    ");
     machine.stop().await;
 }
 
@@ -492,7 +510,9 @@ async fn a_stored_sign_in_is_used_unless_an_option_or_a_variable_names_another()
     let me = |handle: &str| format!("signed out @{handle} on all devices\n[0]");
 
     assert_snapshot!(run(&["login", "@nobody-here", "--url", url], &[]).await, @r#"
-    error: no user of http://stack has the handle @nobody-here; see http://stack/local/users
+    error: no user of http://stack has the handle @nobody-here
+
+      tip: see http://stack/local/users
     [1]
     "#);
     assert!(!file.exists());
@@ -512,11 +532,15 @@ async fn a_stored_sign_in_is_used_unless_an_option_or_a_variable_names_another()
     "#);
     // It is a sign-in to one API.
     assert_snapshot!(run(&["inbox"], &[("CRUDDUR_URL", "http://127.0.0.1:9")]).await, @r#"
-    error: no user of http://127.0.0.1:9 is given; use `cruddur login` or --as @HANDLE, or set CRUDDUR_TOKEN to an access token
+    error: no user of http://127.0.0.1:9 is given
+
+      tip: use `cruddur login` or --as @HANDLE, or set CRUDDUR_TOKEN to an access token
     [1]
     "#);
     assert_snapshot!(run(&["inbox"], &[("CRUDDUR_URL", "https://api.example")]).await, @r#"
-    error: CRUDDUR_URL is not on this machine; add --target aws
+    error: CRUDDUR_URL is not on this machine
+
+      tip: add --target aws
     [1]
     "#);
     assert_eq!(run(&["logout"], &[]).await, "signed out: removed <file>\n[0]");
@@ -549,7 +573,9 @@ async fn a_sign_in_with_a_token_lasts_as_long_as_the_token() {
     [1]
     "#);
     assert_snapshot!(run(&login, "not.a.token").await, @r#"
-    error: the API rejected the access token; it has expired, or is for another API
+    error: the API rejected the access token
+
+      tip: sign in again; the token has expired, or is for another API
     [1]
     "#);
     let token = machine.cruddur(&["token", "lore"]).await.ok().to_owned();
@@ -565,7 +591,9 @@ async fn a_sign_in_with_a_token_lasts_as_long_as_the_token() {
     let expired = json!({"url": url, "token": "e30.eyJleHAiOjB9.x"}).to_string();
     std::fs::write(config.path().join("cruddur/login.json"), expired).unwrap();
     assert_snapshot!(run(&["blocks"], "").await, @r#"
-    error: the token of `cruddur login` expired at <local time>; sign in, and run `cruddur login --with-token` again
+    error: the token of `cruddur login` expired at <local time>
+
+      tip: sign in, and run `cruddur login --with-token` again
     [1]
     "#);
     machine.stop().await;
@@ -603,15 +631,21 @@ async fn error_responses_of_the_api_are_described() {
     [1]
     "#);
     assert_snapshot!(run(&["inbox", "--as", "unknown"]).await, @r#"
-    error: no user of http://stack has the handle @unknown; see http://stack/local/users
+    error: no user of http://stack has the handle @unknown
+
+      tip: see http://stack/local/users
     [1]
     "#);
     assert_snapshot!(run(&["token", "unknown"]).await, @r#"
-    error: no user of http://stack has the handle @unknown; see http://stack/local/users
+    error: no user of http://stack has the handle @unknown
+
+      tip: see http://stack/local/users
     [1]
     "#);
     assert_snapshot!(run(&["inbox"]).await, @r#"
-    error: no user of http://stack is given; use `cruddur login` or --as @HANDLE, or set CRUDDUR_TOKEN to an access token
+    error: no user of http://stack is given
+
+      tip: use `cruddur login` or --as @HANDLE, or set CRUDDUR_TOKEN to an access token
     [1]
     "#);
     assert_snapshot!(run(&["send", "--as", "lore", "not a handle", "hello"]).await, @r#"
@@ -627,7 +661,9 @@ async fn error_responses_of_the_api_are_described() {
 async fn tokens_for_aws_are_not_issued() {
     let run = cruddur(&["token", "sunyoung", "--target", "aws"]).await;
     assert_snapshot!(seen(&run), @r#"
-    error: only the local stack issues tokens; for AWS, sign in and set CRUDDUR_TOKEN to the access token
+    error: only the local stack issues tokens
+
+      tip: for AWS, sign in and set CRUDDUR_TOKEN to the access token
     [1]
     "#);
 }
@@ -637,11 +673,7 @@ async fn a_text_may_come_from_standard_input() {
     let machine = Machine::start().await;
     let arguments =
         ["send", "--as", "lore", "@mock", "-", "--output", "json", "--url", machine.stack().url()];
-    let mut child = command(&arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = command(&arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all("two\nlines 🎉\n".as_bytes()).await.unwrap();
     let output = child.wait_with_output().await.unwrap();
     let sent: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -715,9 +747,21 @@ async fn a_failure_to_issue_a_token_is_described() {
         let run = cruddur(&["inbox", "--as", "lore", "--url", &url]).await;
         run.stderr.replace(&url, "[stack]")
     };
-    assert_snapshot!(run().await, @"error: [stack] failed to issue a token (500: PostgreSQL can't be reached); try again, or see the output of `cargo run`");
-    assert_snapshot!(run().await, @"error: [stack] failed to issue a token (503: PostgreSQL can't be reached); try again, or see the output of `cargo run`");
-    assert_snapshot!(run().await, @"error: the server at [stack] is not a local stack; check --url");
+    assert_snapshot!(run().await, @"
+    error: [stack] failed to issue a token (500: PostgreSQL can't be reached)
+
+      tip: try again, or see the output of `cargo run`
+    ");
+    assert_snapshot!(run().await, @"
+    error: [stack] failed to issue a token (503: PostgreSQL can't be reached)
+
+      tip: try again, or see the output of `cargo run`
+    ");
+    assert_snapshot!(run().await, @"
+    error: the server at [stack] is not a local stack
+
+      tip: check --url
+    ");
     assert_snapshot!(run().await, @"error: the local stack's response has no access_token");
     served.await.unwrap();
 }
@@ -873,6 +917,10 @@ async fn a_message_over_the_send_limit_waits_for_retry_after() {
     let (_, stderr, _) = say().await;
     assert_snapshot!(stderr, @"error: too many messages or reports, wait a moment; the message was not sent");
     let (_, stderr, _) = say().await;
-    assert_snapshot!(stderr, @"error: the API can't reach its databases at the moment; the message may have been stored, check before you send it again");
+    assert_snapshot!(stderr, @"
+    error: the API can't reach its databases at the moment, and the message may have been stored
+
+      tip: check before you send it again
+    ");
     served.await.unwrap();
 }

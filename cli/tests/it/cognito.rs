@@ -88,42 +88,66 @@ async fn without_a_pool_the_error_says_how_to_name_one() {
 }
 
 #[tokio::test]
-async fn a_pool_that_does_not_exist_is_one_line() {
+async fn a_pool_that_does_not_exist_is_described() {
     let cognito = Cognito::start(vec![]).await;
     let url = ["--cognito-url", &cognito.url, "--user-pool", "eu-central-1_Other"];
     let run = cognito.cruddur_with(&[&["cognito", "list-users"], url.as_slice()].concat(), true).await;
-    assert_snapshot!(failed(&run), @"error: Cognito at [cognito] has no user pool eu-central-1_Other; check its id and account");
+    assert_snapshot!(failed(&run), @"
+    error: Cognito at [cognito] has no user pool eu-central-1_Other
+
+      tip: check its id and account
+    ");
 }
 
 #[tokio::test]
-async fn refused_credentials_are_one_line() {
+async fn refused_credentials_are_described() {
     let cognito = Cognito::start(vec![]).await;
     cognito.fail(1, 400, "AccessDeniedException");
-    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"error: Cognito at [cognito] denied access (in words); grant the permission, or use other credentials (AWS_PROFILE)");
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"
+    error: Cognito at [cognito] denied access (in words)
+
+      tip: grant the permission, or use other credentials (AWS_PROFILE)
+    ");
     cognito.fail(1, 400, "InvalidSignatureException");
-    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"error: Cognito at [cognito] rejected the credentials (in words); check AWS_PROFILE, or sign in again");
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "list-users"]).await), @"
+    error: Cognito at [cognito] rejected the credentials (in words)
+
+      tip: check AWS_PROFILE, or sign in again
+    ");
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_cognitos_is_one_line() {
+async fn an_answer_that_is_not_cognitos_is_described() {
     let cognito = Cognito::start(vec![]).await;
     let proxy = format!("{}/proxy", cognito.url);
     let pool = ["cognito", "list-users", "--cognito-url", &proxy, "--user-pool", POOL];
-    assert_snapshot!(failed(&cognito.cruddur_with(&pool, true).await), @"error: unexpected 502 response from Cognito at [cognito]/proxy (not an AWS error document); is a proxy intercepting the request?");
+    assert_snapshot!(failed(&cognito.cruddur_with(&pool, true).await), @"
+    error: unexpected 502 response from Cognito at [cognito]/proxy (not an AWS error document)
+
+      tip: is a proxy intercepting the request?
+    ");
 }
 
 #[tokio::test]
-async fn missing_credentials_are_one_line() {
+async fn missing_credentials_are_described() {
     let cognito = Cognito::start(vec![]).await;
     let pool = ["cognito", "list-users", "--cognito-url", &cognito.url, "--user-pool", POOL];
-    assert_snapshot!(failed(&cognito.cruddur_with(&pool, false).await), @"error: no AWS credentials; set AWS_PROFILE, or run `aws configure`");
+    assert_snapshot!(failed(&cognito.cruddur_with(&pool, false).await), @"
+    error: no AWS credentials
+
+      tip: set AWS_PROFILE, or run `aws configure`
+    ");
 }
 
 #[tokio::test]
-async fn a_cognito_that_can_not_be_reached_is_one_line() {
+async fn a_cognito_that_can_not_be_reached_is_described() {
     let cognito = Cognito::start(vec![]).await;
     let pool = ["cognito", "list-users", "--cognito-url", "http://127.0.0.1:9", "--user-pool", POOL];
-    assert_snapshot!(failed(&cognito.cruddur_with(&pool, true).await), @"error: Cognito at http://127.0.0.1:9 can't be reached (dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)); is it running, and is the URL right?");
+    assert_snapshot!(failed(&cognito.cruddur_with(&pool, true).await), @"
+    error: Cognito at http://127.0.0.1:9 can't be reached (dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111))
+
+      tip: is it running, and is the URL right?
+    ");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -314,13 +338,29 @@ async fn the_key_set_is_printed_on_one_line() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_key_set_is_one_line() {
+async fn an_answer_without_a_key_set_is_described() {
     let cognito = Cognito::start(vec![]).await;
-    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"error: [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json returned 404 Not Found; check the pool's id");
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"
+    error: [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json returned 404 Not Found
+
+      tip: check the pool's id
+    ");
     *cognito.pool.key_set.lock().unwrap() = Some("<html>Please sign in</html>".to_owned());
-    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"error: the response of [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json is not a key set (not a JSON Web Key Set); is a proxy intercepting the request?");
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"
+    error: the response of [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json is not a key set (not a JSON Web Key Set)
+
+      tip: is a proxy intercepting the request?
+    ");
     *cognito.pool.key_set.lock().unwrap() = Some(json!({"keys": []}).to_string());
-    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"error: the response of [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json is not a key set (no key of the set is an RSA key of at least 2048 bits for signatures); is a proxy intercepting the request?");
+    assert_snapshot!(failed(&cognito.cruddur(&["cognito", "jwks"]).await), @"
+    error: the response of [cognito]/eu-central-1_AbCdEfGhI/.well-known/jwks.json is not a key set (no key of the set is an RSA key of at least 2048 bits for signatures)
+
+      tip: is a proxy intercepting the request?
+    ");
     let url = ["cognito", "jwks", "--cognito-url", "http://127.0.0.1:9", "--user-pool", POOL];
-    assert_snapshot!(failed(&cognito.cruddur_with(&url, true).await), @"error: http://127.0.0.1:9/eu-central-1_AbCdEfGhI/.well-known/jwks.json can't be reached (error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)); check the region");
+    assert_snapshot!(failed(&cognito.cruddur_with(&url, true).await), @"
+    error: http://127.0.0.1:9/eu-central-1_AbCdEfGhI/.well-known/jwks.json can't be reached (error sending request: client error (Connect): tcp connect error: Connection refused (os error 111))
+
+      tip: check the region
+    ");
 }

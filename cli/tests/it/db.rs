@@ -84,7 +84,11 @@ async fn after_drop_and_setup_the_api_answers_as_before() {
 async fn drop_without_yes_names_the_database_and_drops_nothing() {
     let machine = Machine::start().await;
     let run = machine.cruddur(&["db", "drop"]).await;
-    assert_snapshot!(without_port(&machine, failed(&run)), @"error: this empties database 127.0.0.1:[port]/postgres, with 6 users; add --yes to confirm");
+    assert_snapshot!(without_port(&machine, failed(&run)), @"
+    error: this empties database 127.0.0.1:[port]/postgres, with 6 users
+
+      tip: add --yes to confirm
+    ");
     assert_eq!(users(&machine).await.len(), 6);
     let run = machine.cruddur(&["db", "setup", "--drop"]).await;
     assert_eq!(run.code, 1);
@@ -97,7 +101,11 @@ async fn a_database_without_tables_is_reported() {
     let machine = Machine::start().await;
     machine.cruddur(&["db", "drop", "--yes"]).await.ok();
     let run = machine.cruddur(&["db", "seed"]).await;
-    assert_snapshot!(without_port(&machine, failed(&run)), @"error: database 127.0.0.1:[port]/postgres has no tables; create them with `cruddur db migrate`");
+    assert_snapshot!(without_port(&machine, failed(&run)), @"
+    error: database 127.0.0.1:[port]/postgres has no tables
+
+      tip: create them with `cruddur db migrate`
+    ");
     // What is gone already is dropped without a fuss.
     let run = machine.cruddur(&["db", "drop", "--yes"]).await;
     assert_snapshot!(without_port(&machine, run.ok()), @"emptied database 127.0.0.1:[port]/postgres, with no table of users");
@@ -105,7 +113,7 @@ async fn a_database_without_tables_is_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_was_migrated_by_other_files_is_one_line() {
+async fn a_database_that_was_migrated_by_other_files_is_described() {
     let machine = Machine::start().await;
     query(&machine, "UPDATE public.refinery_schema_history SET name = 'other'").await;
     let run = machine.cruddur(&["db", "migrate"]).await;
@@ -144,13 +152,13 @@ async fn an_invalid_pool_fails_setup_before_any_change() {
 }
 
 #[tokio::test]
-async fn a_server_that_can_not_be_reached_is_one_line_of_every_command() {
+async fn a_server_that_can_not_be_reached_is_described_by_every_command() {
     for name in ["create", "drop", "migrate", "seed", "setup", "sessions"] {
         let run = cruddur(&["db", name, "--database-url", NOWHERE]).await;
         assert_eq!(
             failed(&run),
             "error: PostgreSQL at 127.0.0.1:9/users can't be reached (error connecting to server: Connection \
-             refused (os error 111)): start it, or correct the database URL\n",
+             refused (os error 111))\n\n  tip: start it, or correct the database URL\n",
             "{name}"
         );
     }
@@ -172,7 +180,7 @@ async fn aws_requires_its_target() {
             let run = cruddur(&["db", command, "--yes", "--database-url", &url]).await;
             assert_eq!(
                 failed(&run),
-                "error: --database-url is not on this machine; add --target aws\n",
+                "error: --database-url is not on this machine\n\n  tip: add --target aws\n",
                 "{command} {host}"
             );
         }
@@ -264,7 +272,7 @@ async fn psql_gets_a_token_and_the_authorities_by_the_environment() {
 }
 
 #[tokio::test]
-async fn failures_to_sign_tokens_are_one_line() {
+async fn failures_to_sign_tokens_are_described() {
     const URL: &str = "postgresql://me@127.0.0.1:9/users?sslmode=verify-full";
     let sessions = async |arguments: &[&str], environment: &[(&str, &str)]| {
         let mut command = command(&[&["db", "sessions"], arguments].concat());
@@ -274,14 +282,26 @@ async fn failures_to_sign_tokens_are_one_line() {
     };
     let aws = |url| ["--target", "aws", "--database-auth", "rds-iam", "--database-url", url];
     let local = ["--database-auth", "rds-iam", "--database-url", URL];
-    assert_snapshot!(sessions(&local, &KEYS).await, @"error: --database-auth rds-iam is for databases in AWS; add --target aws");
+    assert_snapshot!(sessions(&local, &KEYS).await, @"
+    error: --database-auth rds-iam is for databases in AWS
+
+      tip: add --target aws
+    ");
     let auth = [("DATABASE_AUTH", "secret"), ("DATABASE_URL", URL)];
     assert_snapshot!(sessions(&["--target", "aws"], &auth).await, @"error: DATABASE_AUTH is neither password nor rds-iam");
     let with_password = "postgresql://me:secret@127.0.0.1:9/users?sslmode=verify-full";
     assert_snapshot!(sessions(&aws(with_password), &KEYS).await, @"error: invalid database URL: it holds a password, but rds-iam signs in with tokens: leave the password out");
-    assert_snapshot!(sessions(&aws(URL), &[]).await, @"error: no AWS region is set; use --region, AWS_REGION, or a profile with a region (AWS_PROFILE)");
+    assert_snapshot!(sessions(&aws(URL), &[]).await, @"
+    error: no AWS region is set
+
+      tip: use --region, AWS_REGION, or a profile with a region (AWS_PROFILE)
+    ");
     let no_keys = [KEYS[0], ("AWS_EC2_METADATA_DISABLED", "true")];
-    assert_snapshot!(sessions(&aws(URL), &no_keys).await, @"error: no AWS credentials; set AWS_PROFILE, or run `aws configure`");
+    assert_snapshot!(sessions(&aws(URL), &no_keys).await, @"
+    error: no AWS credentials
+
+      tip: set AWS_PROFILE, or run `aws configure`
+    ");
 }
 
 #[tokio::test]
@@ -289,7 +309,11 @@ async fn without_psql_the_error_says_what_to_install() {
     let arguments = ["db", "connect", "--database-url", NOWHERE];
     let output = command(&arguments).env("PATH", "/nowhere").output().await.unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"error: psql is not installed; install PostgreSQL's client (Debian: apt install postgresql-client, macOS: brew install libpq)");
+    assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"
+    error: psql is not installed
+
+      tip: install PostgreSQL's client (Debian: apt install postgresql-client, macOS: brew install libpq)
+    ");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -314,9 +338,17 @@ async fn reports_are_listed_shown_and_resolved() {
     assert!(shown.starts_with('>') && shown.trim_end().ends_with("@mock  win a prize"), "{shown}");
     assert_eq!(machine.cruddur(&["reports", "resolve", uuid]).await.ok(), "resolved\n");
     assert_eq!((list(&[]).await.len(), list(&["--all"]).await.len()), (0, 1));
-    assert_snapshot!(failed(&machine.cruddur(&["reports", "delete-old"]).await), @"error: this deletes the reports that are older than 90 days; add --yes to confirm");
+    assert_snapshot!(failed(&machine.cruddur(&["reports", "delete-old"]).await), @"
+    error: this deletes the reports that are older than 90 days
+
+      tip: add --yes to confirm
+    ");
     assert_eq!(machine.cruddur(&["reports", "delete-old", "--yes"]).await.ok(), "deleted 0 reports\n");
     let unknown = machine.cruddur(&["reports", "show", "00000000-0000-4000-8000-000000000000"]).await;
-    assert_snapshot!(failed(&unknown), @"error: no report has this UUID; `cruddur reports list` shows them");
+    assert_snapshot!(failed(&unknown), @"
+    error: no report has this UUID
+
+      tip: `cruddur reports list` shows them
+    ");
     machine.stop().await;
 }

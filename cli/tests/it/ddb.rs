@@ -47,7 +47,9 @@ fn json_lines(text: &str) -> Vec<Value> {
 async fn from_nothing_to_the_demo() {
     let bare = Bare::start().await;
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "seed"]).await), @r#"
-    error: DynamoDB at http://dynamodb has no table cruddur-messages; create it with `cruddur ddb schema-load` and the same options, or use --table
+    error: DynamoDB at http://dynamodb has no table cruddur-messages
+
+      tip: create it with `cruddur ddb schema-load` and the same options, or use --table
     [1]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @r#"
@@ -173,7 +175,9 @@ async fn missing_conversations_and_users_are_errors() {
         text.replace(&database_place(machine.stack().database_url().unwrap()), "<database>")
     };
     assert_snapshot!(run(&["get-conversation", unknown_uuid]).await, @r#"
-    error: no conversation 00000000-0000-4000-8000-000000000000 in cruddur-messages; `cruddur ddb list-conversations @HANDLE` lists a user's conversations
+    error: no conversation 00000000-0000-4000-8000-000000000000 in cruddur-messages
+
+      tip: `cruddur ddb list-conversations @HANDLE` lists a user's conversations
     [1]
     "#);
     assert_snapshot!(run(&["list-conversations", "@unknown"]).await, @r#"
@@ -198,7 +202,9 @@ async fn missing_conversations_and_users_are_errors() {
     [0]
     "#);
     assert_snapshot!(run(&["get-conversation", "@lore", "@Mock"]).await, @r#"
-    error: no conversation of @lore and @mock in cruddur-messages; `cruddur ddb list-conversations @HANDLE` lists a user's conversations
+    error: no conversation of @lore and @mock in cruddur-messages
+
+      tip: `cruddur ddb list-conversations @HANDLE` lists a user's conversations
     [1]
     "#);
     for arguments in [&["get-conversation", "sunyoung"][..], &["get-conversation", GROUP, "@sunyoung"]] {
@@ -216,7 +222,12 @@ async fn seeding_a_database_without_tables_says_how_to_create_them() {
         let run = bare.cruddur(&[&["ddb", "seed"], numbers].concat()).await;
         assert_eq!(
             (run.code, run.stderr),
-            (1, format!("error: database {place} has no tables; create them with `cruddur db migrate`\n"))
+            (
+                1,
+                format!(
+                    "error: database {place} has no tables\n\n  tip: create them with `cruddur db migrate`\n"
+                )
+            )
         );
     }
     bare.stop().await;
@@ -260,15 +271,21 @@ async fn a_table_is_dropped_only_by_its_name_and_with_yes() {
     [2]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "unknown-table", "--yes"]).await), @r#"
-    error: DynamoDB at http://dynamodb has no table unknown-table; `cruddur ddb list-tables` lists the tables
+    error: DynamoDB at http://dynamodb has no table unknown-table
+
+      tip: `cruddur ddb list-tables` lists the tables
     [1]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "kept-table", "--yes"]).await), @r#"
-    error: the table kept-table is protected against deletion; disable that first with `aws dynamodb update-table --table-name kept-table --no-deletion-protection-enabled --endpoint-url http://dynamodb`
+    error: the table kept-table is protected against deletion
+
+      tip: disable that first with `aws dynamodb update-table --table-name kept-table --no-deletion-protection-enabled --endpoint-url http://dynamodb`
     [1]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "drop", "old-table"]).await), @r#"
-    error: this deletes the table old-table with all rows: DynamoDB at http://dynamodb; add --yes to confirm
+    error: this deletes the table old-table with all rows: DynamoDB at http://dynamodb
+
+      tip: add --yes to confirm
     [1]
     "#);
     assert_snapshot!(seen(&bare.cruddur(&["ddb", "list-tables"]).await), @r#"

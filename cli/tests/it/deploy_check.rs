@@ -298,11 +298,15 @@ async fn an_impossible_check_is_an_error_with_its_reason() {
         format!("{}{}[{}]", run.stdout, run.stderr, run.code)
     };
     assert_snapshot!(run(&["--url", "http://127.0.0.1:9"]).await, @r#"
-    error: no local stack at http://127.0.0.1:9; start it with `cargo run`, use --url, or --dynamodb-url and --database-url, or add --target aws
+    error: no local stack at http://127.0.0.1:9
+
+      tip: start it with `cargo run`, use --url, or --dynamodb-url and --database-url, or add --target aws
     [1]
     "#);
     assert_snapshot!(run(&["--stack", "cruddur"]).await, @r#"
-    error: --stack and --create-test-users are for AWS; add --target aws
+    error: --stack and --create-test-users are for AWS
+
+      tip: add --target aws
     [1]
     "#);
     assert_snapshot!(run(&["--target", "aws"]).await, @r#"

@@ -154,16 +154,20 @@ async fn without_a_stack_the_error_says_how_to_get_one() {
     for command in [["ddb", "scan"], ["db", "migrate"]] {
         assert_eq!(
             run(&command).await,
-            "error: no local stack at http://127.0.0.1:9; start it with `cargo run`, use --url, or --dynamodb-url and \
+            "error: no local stack at http://127.0.0.1:9\n\n  tip: start it with `cargo run`, use --url, or --dynamodb-url and \
              --database-url, or add --target aws\n[1]"
         );
     }
     assert_snapshot!(run(&["inbox", "--as", "sunyoung"]).await, @r#"
-    error: no local stack at http://127.0.0.1:9; start it with `cargo run`, or use --url
+    error: no local stack at http://127.0.0.1:9
+
+      tip: start it with `cargo run`, or use --url
     [1]
     "#);
     assert_snapshot!(run(&["ddb", "scan", "--dynamodb-url", "http://127.0.0.1:9"]).await, @r#"
-    error: DynamoDB at http://127.0.0.1:9 can't be reached (dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)); is it running, and is the URL right?
+    error: DynamoDB at http://127.0.0.1:9 can't be reached (dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111))
+
+      tip: is it running, and is the URL right?
     [1]
     "#);
 }
@@ -178,15 +182,19 @@ async fn aws_requires_its_target() {
         let dynamodb = ["--dynamodb-url", &format!("https://{host}")];
         assert_eq!(
             run(&[&["ddb", "drop", "x-1", "--yes"], &dynamodb[..]].concat()).await,
-            "error: --dynamodb-url is not on this machine; add --target aws\n[1]"
+            "error: --dynamodb-url is not on this machine\n\n  tip: add --target aws\n[1]"
         );
     }
     assert_snapshot!(run(&["inbox", "--as", "sunyoung", "--url", "https://api.example"]).await, @r#"
-    error: --url is not on this machine; add --target aws
+    error: --url is not on this machine
+
+      tip: add --target aws
     [1]
     "#);
     assert_snapshot!(run(&["ddb", "list-tables", "--target", "aws"]).await, @r#"
-    error: no AWS region is set; use --region, AWS_REGION, or a profile with a region (AWS_PROFILE)
+    error: no AWS region is set
+
+      tip: use --region, AWS_REGION, or a profile with a region (AWS_PROFILE)
     [1]
     "#);
     assert_snapshot!(run(&["inbox", "--as", "sunyoung", "--target", "aws"]).await, @r#"
@@ -237,14 +245,25 @@ async fn a_closed_pipe_is_a_success() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn no_color_means_no_colours_on_a_terminal_either() {
-    let shown = |variables: &'static [(&str, &str)]| {
-        tokio::task::spawn_blocking(|| {
+async fn help_and_errors_are_colored_on_a_terminal_unless_no_color_is_set() {
+    let shown = async |arguments: &'static [&str], variables: &'static [(&str, &str)]| {
+        let run = move || {
             let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cruddur"));
-            command.arg("--help").env_clear().env("TERM", "xterm").envs(variables.iter().copied());
+            command.args(arguments).env_clear().env("TERM", "xterm").envs(variables.iter().copied());
             rexpect::session::spawn_command(command, Some(10_000)).unwrap().exp_eof().unwrap()
-        })
+        };
+        tokio::task::spawn_blocking(run).await.unwrap()
     };
-    assert!(shown(&[]).await.unwrap().contains('\u{1b}'));
-    assert!(!shown(&[("NO_COLOR", "1")]).await.unwrap().contains('\u{1b}'));
+    // The help, an error of clap and one of the command: the last two in the same colors.
+    for arguments in [&["--help"][..], &["dbb"], &["ddb", "scan", "--dynamodb-url", "https://tables.example"]]
+    {
+        let text = shown(arguments, &[]).await;
+        assert!(text.contains('\u{1b}'), "{text}");
+        if arguments != ["--help"] {
+            let colored = ["\u{1b}[1m\u{1b}[31merror:", "\u{1b}[32mtip:"];
+            assert!(colored.iter().all(|part| text.contains(part)), "{text:?}");
+        }
+        let text = shown(arguments, &[("NO_COLOR", "1")]).await;
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
 }

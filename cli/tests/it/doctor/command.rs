@@ -97,7 +97,7 @@ async fn a_killed_doctor_holds_its_lease_for_a_minute_and_then_the_rest_is_repai
         refused.stderr.starts_with("error: another doctor or migration is running (its lease expires at "),
         "{refused:#?}"
     );
-    assert_eq!(refused.stderr.lines().count(), 1);
+    assert_eq!(refused.stderr.lines().count(), 3);
 
     let mut dead = lease(&table).await.unwrap();
     dead.insert("expires_at".to_owned(), AttributeValue::N("1".to_owned()));
@@ -127,7 +127,7 @@ async fn an_interrupted_doctor_releases_its_lease() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
         stderr,
-        "stopping after the writes in progress\nerror: stopped before the end; run it again\n"
+        "stopping after the writes in progress\nerror: stopped before the end\n\n  tip: run it again\n"
     );
     assert_eq!(lease(&table).await, None);
     cruddur(&arguments).await.ok();
@@ -142,7 +142,7 @@ async fn without_a_table_or_database_the_error_says_what_to_do() {
     assert!(missing.stderr.contains("create it with `cruddur ddb schema-load`"), "{missing:#?}");
     let down = ["--database-url", "postgresql://cruddur@127.0.0.1:9/cruddur", "ddb", "doctor"];
     let down = machine.cruddur(&down).await;
-    assert_eq!((down.code, down.stderr.lines().count()), (1, 1), "{down:#?}");
+    assert_eq!((down.code, down.stderr.lines().count()), (1, 3), "{down:#?}");
     assert!(down.stderr.contains("start it, or correct the database URL"), "{down:#?}");
     machine.stop().await;
 }
