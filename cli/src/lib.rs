@@ -30,6 +30,7 @@ mod websocket;
 use std::fs;
 
 use anyhow::{Context as _, Result};
+use clap::CommandFactory as _;
 use serde_json::json;
 
 use crate::{
@@ -101,7 +102,7 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::Man { folder } => {
             let write = || {
                 fs::create_dir_all(&folder)?;
-                clap_mangen::generate_to(Cli::with_help(), &folder)
+                clap_mangen::generate_to(Cli::command(), &folder)
             };
             write().with_context(|| format!("failed to write man pages into {}", folder.display()))?;
             let folder = folder.display().to_string();

@@ -121,11 +121,9 @@ impl Cli {
 /// Adds a line about the global options, which `-h` hides, to the short help of all commands.
 fn named_global_options(command: clap::Command) -> clap::Command {
     let after = command.get_after_help().map(|text| text.ansi().to_string()).unwrap_or_default();
-    let command = if command.get_after_long_help().is_none() && !after.is_empty() {
-        command.after_long_help(after.clone())
-    } else {
-        command
-    };
+    // Also if it is empty, or the long help would have the line, too.
+    let command =
+        if command.get_after_long_help().is_none() { command.after_long_help(after.clone()) } else { command };
     let after = format!("{GLOBAL_OPTIONS}\n\n{after}");
     command.after_help(after.trim_end().to_owned()).mut_subcommands(named_global_options)
 }

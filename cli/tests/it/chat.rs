@@ -82,7 +82,7 @@ async fn two_people_chat() {
     });
     assert_eq!(inbox.await.unwrap().len(), 1);
     assert_snapshot!(run(&["inbox", "--as", "sunyoung", "--limit", "1"]).await, @r#"
-    @scarlett  Scarlett Ho  <local time>  (1)  Good. I'll write to you from the train, then, where…
+    @scarlett  Scarlett Ho  <local time>  (1)  Good. I'll write to you from the train, then, whe…
     [0]
     "#);
     machine.stop().await;

@@ -121,7 +121,23 @@ async fn every_command_has_a_man_page() {
 
 #[tokio::test]
 async fn short_help_points_to_the_global_options() {
-    assert_snapshot!(cruddur(&["ddb", "drop", "-h"]).await.ok(), @"");
+    assert_snapshot!(cruddur(&["ddb", "drop", "-h"]).await.ok(), @"
+    Deletes a table with all rows
+
+    Usage: cruddur ddb drop [OPTIONS] <TABLE>
+
+    Arguments:
+      <TABLE>  The table's name, without a default
+
+    Options:
+      -h, --help  Print help (see more with '--help')
+
+    Global options, such as --output and --url, variables and exit codes: `cruddur --help`
+
+    Examples:
+      cruddur ddb drop cruddur-messages --yes
+      cruddur ddb drop old-messages --dynamodb-url http://127.0.0.1:8000 --yes
+    ");
     for path in paths(&Cli::command()) {
         let words = &path.iter().map(String::as_str).collect::<Vec<_>>()[..];
         let run = cruddur(&[words, &["-h"]].concat()).await;
