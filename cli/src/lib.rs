@@ -16,6 +16,7 @@ pub mod global;
 mod http_client;
 pub mod listing;
 mod login;
+mod man;
 pub mod migrate;
 mod names;
 pub mod options;
@@ -27,10 +28,7 @@ mod table;
 pub mod users;
 mod websocket;
 
-use std::fs;
-
 use anyhow::{Context as _, Result};
-use clap::CommandFactory as _;
 use serde_json::json;
 
 use crate::{
@@ -100,11 +98,8 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
             Ok(Outcome::Done)
         }
         Command::Man { folder } => {
-            let write = || {
-                fs::create_dir_all(&folder)?;
-                clap_mangen::generate_to(Cli::command(), &folder)
-            };
-            write().with_context(|| format!("failed to write man pages into {}", folder.display()))?;
+            man::write(&folder)
+                .with_context(|| format!("failed to write man pages into {}", folder.display()))?;
             let folder = folder.display().to_string();
             context.output.result(&format!("wrote man pages into {folder}"), &json!({"folder": folder}))?;
             Ok(Outcome::Done)

@@ -111,6 +111,14 @@ impl Cli {
         named_global_options(Self::command())
     }
 
+    /// The command line for man pages. Only the first page has the global options.
+    #[must_use]
+    pub fn for_man_pages() -> clap::Command {
+        // Man pages leave out the descriptions of what the short help hides.
+        let command = Self::command().mut_args(|argument| argument.hide_short_help(false).global(false));
+        command.disable_help_subcommand(true).mut_subcommands(refer_to_first_page)
+    }
+
     /// Parses this process's arguments. Ends the process if they are invalid, or ask for help.
     #[must_use]
     pub fn from_arguments() -> Self {
@@ -120,21 +128,32 @@ impl Cli {
 
 /// Adds a line about the global options, which `-h` hides, to the short help of all commands.
 fn named_global_options(command: clap::Command) -> clap::Command {
-    let after = command.get_after_help().map(|text| text.ansi().to_string()).unwrap_or_default();
+    let after = after_help(&command);
     // Also if it is empty, or the long help would have the line, too.
-    let command =
-        if command.get_after_long_help().is_none() { command.after_long_help(after.clone()) } else { command };
-    let after = format!("{GLOBAL_OPTIONS}\n\n{after}");
+    let command = if command.get_after_long_help().is_none() {
+        command.after_long_help(after.clone())
+    } else {
+        command
+    };
+    let after = format!(
+        "Global options, such as --output and --url, variables and exit codes: `cruddur --help`\n\n{after}"
+    );
     command.after_help(after.trim_end().to_owned()).mut_subcommands(named_global_options)
+}
+
+fn refer_to_first_page(command: clap::Command) -> clap::Command {
+    let after = format!("Global options, variables and exit codes: cruddur(1)\n\n{}", after_help(&command));
+    command.after_help(after.trim_end().to_owned()).mut_subcommands(refer_to_first_page)
+}
+
+fn after_help(command: &clap::Command) -> String {
+    command.get_after_help().map(|text| text.ansi().to_string()).unwrap_or_default()
 }
 
 const MAN_EXAMPLES: &str = "\
 Examples:
   cruddur man ~/.local/share/man/man1
   man cruddur-ddb-doctor";
-
-const GLOBAL_OPTIONS: &str =
-    "Global options, such as --output and --url, variables and exit codes: `cruddur --help`";
 
 const AFTER_HELP: &str = "\
 Exit codes:
