@@ -190,14 +190,21 @@ describe('the outbox', () => {
     expect(call(1).key).toBe(call(0).key);
   });
 
-  test('deletes a message, unless it is being sent', async () => {
+  test('deletes a message, one that is being sent after its request, unless that stores it', async () => {
     const outbox = load();
     outbox.add(GROUP, 'one');
     outbox.discard(call(0).key);
     expect(states(outbox)).toEqual(['one: sending']);
-    await call(0).fail(new ApiError(404));
-    outbox.discard(call(0).key);
+    await call(0).fail(new ApiError(503));
     expect([outbox.entries(), localStorage.length]).toEqual([[], 0]);
+    outbox.add(GROUP, 'two');
+    await call(1).fail(new ApiError(404));
+    outbox.discard(call(1).key);
+    expect([outbox.entries(), localStorage.length]).toEqual([[], 0]);
+    outbox.add(GROUP, 'three');
+    outbox.discard(call(2).key);
+    await call(2).answer({ uuid: uuid(7) });
+    expect(states(outbox)).toEqual(['three: sent']);
   });
 
   test('keeps a sent message until the conversation lists it', async () => {

@@ -54,6 +54,8 @@ export class Outbox {
   #running = false;
   #paused = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The messages that were deleted while they were sent. */
+  readonly #unwanted = new Set<string>();
   #unsubscribe: (() => void) | undefined;
 
   constructor(options: OutboxOptions) {
@@ -128,10 +130,12 @@ export class Outbox {
     this.retry(id);
   }
 
-  /** Deletes a message, unless it is being sent. */
+  /** Deletes a message. One that is being sent is deleted after the request, unless the request stores it. */
   discard(id: string): void {
-    const entry = this.#find(id);
-    if (entry && entry.state.name !== 'sending') {
+    const state = this.#find(id)?.state.name;
+    if (state === 'sending') {
+      this.#unwanted.add(id);
+    } else if (state !== undefined) {
       this.#remove(id);
       this.#pump();
     }
@@ -211,6 +215,9 @@ export class Outbox {
       );
       if (outcome.kind === 'signed-out') {
         this.#paused = true;
+      }
+      if (this.#unwanted.delete(entry.id) && outcome.kind !== 'stored') {
+        this.#remove(entry.id);
       }
       // Another window may have sent and removed it.
       this.#update(entry.id, (current) => afterAttempt(current, outcome, Date.now(), this.#random()));

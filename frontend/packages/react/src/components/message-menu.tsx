@@ -113,7 +113,7 @@ export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuPro
       {isChangeable && own && <MenuItem onSelect={() => actions.edit(bubble)}>{text('menu.edit')}</MenuItem>}
       {isStored && !own && <MenuItem onSelect={() => actions.markUnread(bubble)}>{text('menu.markUnread')}</MenuItem>}
       {message !== null && <MenuItem onSelect={() => setStep('details')}>{text('menu.details')}</MenuItem>}
-      {entry?.state.name === 'waiting' && (
+      {(entry?.state.name === 'waiting' || entry?.state.name === 'sending') && (
         <>
           <MenuItem onSelect={() => outbox.retry(entry.id)}>{text('message.sendNow')}</MenuItem>
           <MenuItem isDangerous onSelect={() => outbox.discard(entry.id)}>
