@@ -61,6 +61,8 @@ pub(crate) struct Device {
     to_show: BTreeSet<Uuid>,
     /// The groups of known messages.
     group_of: BTreeMap<Uuid, Uuid>,
+    /// The time of the last cleared message that the device was shown, by group.
+    cleared_until: BTreeMap<Uuid, String>,
     socket: Option<Socket>,
     counts: Counts,
     violations: Vec<String>,
@@ -116,6 +118,7 @@ impl Device {
             to_list: BTreeMap::new(),
             to_show: BTreeSet::new(),
             group_of: BTreeMap::new(),
+            cleared_until: BTreeMap::new(),
             socket: None,
             counts: Counts::default(),
             violations: Vec::new(),
@@ -185,6 +188,7 @@ impl Device {
         self.to_list.clear();
         self.to_show.clear();
         self.group_of.clear();
+        self.cleared_until.clear();
     }
 
     fn disconnect(&mut self) {
@@ -267,9 +271,19 @@ impl Device {
                 self.group_of.extend(message_uuids(event).map(|message| (message, group)));
             }
             for message in members("messages") {
-                self.learn(message);
+                let group = self.group_of.get(&uuid(message, "uuid"));
+                if !group.is_some_and(|group| self.is_cleared(*group, message)) {
+                    self.learn(message);
+                }
             }
-            let groups = members("message_groups").iter().map(|group| self.learn_group(group)).collect();
+            let mut groups = BTreeSet::new();
+            for group in members("message_groups") {
+                let group_uuid = uuid(group, "uuid");
+                groups.insert(group_uuid);
+                if !self.is_cleared(group_uuid, group) {
+                    self.learn_group(group);
+                }
+            }
             let messages = members("messages").iter().map(|message| uuid(message, "uuid")).collect();
             self.counts.by_frame += 1;
             self.advance(members("events"), &Embedded { messages, groups }, after).await;
@@ -465,12 +479,19 @@ impl Device {
                 self.to_list.entry(group).or_default();
             }
             if let Some(cleared) = shown["cleared_until"].as_str() {
+                self.cleared_until.insert(group, cleared.to_owned());
                 let of_group = |message: &Uuid| self.group_of.get(message) == Some(&group);
                 self.messages.retain(|message, content| {
                     !of_group(message) || content["created_at"].as_str() > Some(cleared)
                 });
             }
         }
+    }
+
+    /// Returns `true` if a frame shows again what the device was told to drop: the row that says what is cleared may have been
+    /// an older one of the index. Lists never do so.
+    fn is_cleared(&self, group: Uuid, shown: &Value) -> bool {
+        self.cleared_until.get(&group).is_some_and(|until| shown["created_at"].as_str() <= Some(until))
     }
 
     /// Returns `true` if the user has cleared a message.
