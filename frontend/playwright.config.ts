@@ -1,10 +1,13 @@
 import { defineConfig } from '@playwright/test';
 
+// See playwright.packages.config.ts.
+const PACKAGES = '**/e2e/packages/**';
+const FIREFOX = '**/firefox.spec.ts';
+
 /** The client in a real browser with a local stack, in each language. CHROMIUM is the path of the system's Chromium. */
 export default defineConfig({
   testDir: 'e2e',
-  // See playwright.packages.config.ts.
-  testIgnore: '**/e2e/packages/**',
+  testIgnore: PACKAGES,
   outputDir: 'e2e/results',
   // Every test starts its own stack, and CI has few cores.
   workers: 1,
@@ -33,7 +36,8 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: 'en', use: { locale: 'en-GB' } },
-    { name: 'ar', use: { locale: 'ar' } },
+    { name: 'en', testIgnore: [PACKAGES, FIREFOX], use: { locale: 'en-GB' } },
+    { name: 'ar', testIgnore: [PACKAGES, FIREFOX], use: { locale: 'ar' } },
+    { name: 'firefox', testMatch: FIREFOX },
   ],
 });
