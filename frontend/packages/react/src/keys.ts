@@ -1,3 +1,5 @@
+import type { KeyboardEvent as KeyboardEventOfReact } from 'react';
+
 /** Whether the device's shortcuts use the command key. */
 export const isApple = typeof navigator === 'object' && /Mac|iPhone|iPad/.test(navigator.platform);
 
@@ -6,6 +8,11 @@ export function isCommand(event: KeyboardEvent, letter: string): boolean {
   const { key, code, ctrlKey, metaKey, altKey, shiftKey } = event;
   const isKey = /^[a-z]$/i.test(key) ? key.toLowerCase() === letter : code === `Key${letter.toUpperCase()}`;
   return isKey && (isApple ? metaKey && !ctrlKey : ctrlKey && !metaKey) && !altKey && !shiftKey;
+}
+
+/** Whether a key belongs to the composition of a text. 229: Safari ends a composition before it reports the key that ended it. */
+export function isComposing({ nativeEvent, keyCode }: KeyboardEventOfReact): boolean {
+  return nativeEvent.isComposing || keyCode === 229;
 }
 
 /** Whether a menu or a dialog is open. */

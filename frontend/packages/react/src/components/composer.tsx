@@ -20,6 +20,7 @@ import { useFocusRing } from '../hooks/use-focus-ring.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import { type LoadedEmojiPicker, loadEmojiPicker } from '../load-emoji-picker.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
+import { isComposing } from '../keys.ts';
 import { plainNumber } from '../texts/formats.ts';
 import { storedMessage } from '../stored-message.ts';
 import { CloseIcon, EmojiIcon, ReplyIcon, SendIcon } from './icons.tsx';
@@ -128,8 +129,7 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
   }
 
   function onKeyDown(event: KeyboardEvent<HTMLTextAreaElement>) {
-    // 229: Safari ends a composition before it reports the Enter that ended it.
-    const composing = event.nativeEvent.isComposing || event.keyCode === 229;
+    const composing = isComposing(event);
     if (event.key === 'Enter' && !event.shiftKey && !composing) {
       event.preventDefault();
       if (enterKey.isPressed(event.nativeEvent, event.currentTarget)) {

@@ -4,6 +4,7 @@ import { focusedIn } from '../focus.ts';
 import { useDebounced } from '../hooks/use-debounced.ts';
 import { useMarks } from '../hooks/use-marks.ts';
 import { useTexts } from '../hooks/use-texts.ts';
+import { isComposing } from '../keys.ts';
 import { folded } from '../texts/matching.ts';
 import { CloseIcon } from './icons.tsx';
 import { Icon } from './icon.tsx';
@@ -109,8 +110,7 @@ export function ConversationSearch({ items, hasOlder, isLoading, problem, onOlde
   }
 
   function onKeyDown(event: KeyboardEvent) {
-    // 229: Safari ends a composition before it reports the key that ended it.
-    if (event.nativeEvent.isComposing || event.keyCode === 229) {
+    if (isComposing(event)) {
       return;
     }
     const step = event.key === 'ArrowUp' || (event.key === 'Enter' && !event.shiftKey) ? 1 : -1;

@@ -4,6 +4,7 @@ import { focusedIn } from '../focus.ts';
 import { enterKey } from '../hooks/enter-key.ts';
 import { useFocusRing } from '../hooks/use-focus-ring.ts';
 import { useTexts } from '../hooks/use-texts.ts';
+import { isComposing } from '../keys.ts';
 
 interface Props {
   text: string;
@@ -44,8 +45,7 @@ export function MessageEditor({ text: before, onSave, onCancel }: Props) {
   function onKeyDown(event: KeyboardEvent<HTMLTextAreaElement>) {
     // The keys are not for the list.
     event.stopPropagation();
-    // 229: Safari ends a composition before it reports the key that ended it.
-    if (event.nativeEvent.isComposing || event.keyCode === 229) {
+    if (isComposing(event)) {
       return;
     }
     if (event.key === 'Escape') {

@@ -16,6 +16,7 @@ import { useClient, useComponents } from '../context.ts';
 import { useInbox, useMe, useUser } from '../hooks/data.ts';
 import { useDebounced } from '../hooks/use-debounced.ts';
 import { useTexts } from '../hooks/use-texts.ts';
+import { isComposing } from '../keys.ts';
 import type { Place } from '../place.ts';
 import { explain } from '../texts/explain.ts';
 import { folded, wordMatcher } from '../texts/matching.ts';
@@ -112,8 +113,7 @@ export function StartResults({ ref, id, text, isFocused, cameFrom, onText, onAct
   }
 
   function onKeyDown(event: KeyboardEvent<HTMLInputElement>) {
-    // 229: Safari ends a composition before it reports the key that ended it.
-    if (event.nativeEvent.isComposing || event.keyCode === 229) {
+    if (isComposing(event)) {
       return;
     }
     if ((event.key === 'ArrowDown' || event.key === 'ArrowUp') && options.length > 0 && !event.altKey) {
