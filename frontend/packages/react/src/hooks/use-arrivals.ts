@@ -1,5 +1,6 @@
 import type { TimelineItem } from '@cruddur/client';
 import { type RefObject, useLayoutEffect, useRef } from 'react';
+import { moveFrom } from '../motion.ts';
 import { rowOf } from '../rows.ts';
 
 /** Lets messages that arrive at the end appear with a short motion. Messages that are loaded or scrolled in have none. */
@@ -9,14 +10,14 @@ export function useArrivals(items: readonly TimelineItem[], box: RefObject<HTMLE
     const last = shown.current.at(-1)?.key;
     const index = items.findLastIndex(({ key }) => key === last);
     shown.current = items;
-    if (index === -1 || index === items.length - 1 || window.matchMedia('(prefers-reduced-motion: reduce)').matches) {
+    if (index === -1 || index === items.length - 1) {
       return;
     }
     const arrived = items.slice(index + 1).filter(hasArrived);
     // The rows are in the document after the list was scrolled to them.
     requestAnimationFrame(() => {
       for (const { key } of arrived) {
-        rowOf(box.current, key)?.animate([{ opacity: 0, translate: '0 0.5rem' }, {}], { duration: 150, easing: 'ease-out' });
+        moveFrom(rowOf(box.current, key), { opacity: 0, translate: '0 0.5rem' });
       }
     });
   }, [items, box]);

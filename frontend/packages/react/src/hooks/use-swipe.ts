@@ -1,4 +1,5 @@
 import { type RefObject, useEffect, useEffectEvent } from 'react';
+import { moveFrom } from '../motion.ts';
 
 /** Pixels of a move after which its direction is known. */
 const STEADY = 10;
@@ -43,9 +44,7 @@ export function useSwipe(box: RefObject<HTMLElement | null>, rows: string, effec
         const from = row.style.transform;
         row.style.transform = '';
         delete row.dataset['swipe'];
-        if (!window.matchMedia('(prefers-reduced-motion: reduce)').matches) {
-          row.animate([{ transform: from }, { transform: 'none' }], { duration: 150, easing: 'ease-out' });
-        }
+        moveFrom(row, { transform: from });
       }
       swipe = null;
     };
