@@ -51,7 +51,7 @@ export interface ClientOptions extends LiveOptions {
    * it at once, also without a network, until the API has responded. By default false: it has texts of others.
    */
   keepsLists?: boolean;
-  /** Called with bugs in the client's background work, at most ten times. Failed requests are none. */
+  /** Called with bugs in the client's background work, at most ten times. Failed requests are not bugs. */
   onError?: ((report: ErrorReport) => void) | undefined;
   /** Sends the requests; by default the global `fetch`. */
   fetch?: typeof fetch;

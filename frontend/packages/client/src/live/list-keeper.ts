@@ -18,7 +18,7 @@ export class ListKeeper {
     this.#client = client;
     const { store, user } = client;
     for (const key of store.keys(LISTS)) {
-      // Of another person who has used this browser.
+      // It belongs to another person who used this browser.
       if (!key.startsWith(listKey(user, ''))) {
         store.remove(key);
       }
@@ -55,7 +55,7 @@ export class ListKeeper {
     this.forget(this.#keys().map((key) => key.slice(listKey(this.#client.user, '').length)));
   }
 
-  /** Returns whether the list is stored anew. */
+  /** Stores a list if it has changed. Returns whether it has. */
   #put<Row extends { uuid: string }>(name: string, list: PagedList<Row>, newest: (rows: readonly Row[]) => readonly Row[]): boolean {
     const { store, user } = this.#client;
     const key = listKey(user, name);
