@@ -1,7 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Site } from './site.ts';
-import type { Stack } from './stack.ts';
 import { type Page, expect, inbox, message, openConversation, say, sentMark, signInAs, t, test } from './test.ts';
 
 test.use({ serviceWorkers: 'allow' });
@@ -9,26 +8,13 @@ test.use({ serviceWorkers: 'allow' });
 const GREETING = 'Do you have a network?';
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 
-const siteOf = (stack: Stack) =>
-  Site.start(
-    (url) => ({
-      api_url: stack.url,
-      websocket_url: `${stack.url.replace('http', 'ws')}/ws`,
-      authority: `${url}/local/issuer`,
-      client_id: 'cruddur-local-client',
-      scope: 'openid profile',
-      logout_url: null,
-    }),
-    stack.url,
-  );
-
 /** Waits until the worker has stored the page. */
 async function expectStored(page: Page): Promise<void> {
   await page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated');
 }
 
 test('the page starts without a network, and with a slow one, and shows its last messages', async ({ browser, stack }) => {
-  const site = await siteOf(stack);
+  const site = await Site.of(stack);
   const page = await (await browser.newContext({ baseURL: site.url })).newPage();
   await page.goto('/messages');
   await signInAs(page, 'sunyoung');
@@ -63,7 +49,7 @@ test('the page starts without a network, and with a slow one, and shows its last
 });
 
 test('a deployment is used at the next load, and the open page still loads parts of its own version', async ({ browser, stack }) => {
-  const site = await siteOf(stack);
+  const site = await Site.of(stack);
   const page = await (await browser.newContext({ baseURL: site.url })).newPage();
   await page.goto('/messages');
   await signInAs(page, 'sunyoung');

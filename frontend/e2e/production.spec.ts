@@ -2,17 +2,7 @@ import { Site } from './site.ts';
 import { type Page, composer, expect, openConversation, say, sentMark, signInAs, t, test } from './test.ts';
 
 test('the built client at another origin uses the API in its configuration', async ({ browser, stack }) => {
-  const site = await Site.start(
-    (url) => ({
-      api_url: stack.url,
-      websocket_url: `${stack.url.replace('http', 'ws')}/ws`,
-      authority: `${url}/local/issuer`,
-      client_id: 'cruddur-local-client',
-      scope: 'openid profile',
-      logout_url: `${url}/local/issuer/logout`,
-    }),
-    stack.url,
-  );
+  const site = await Site.of(stack, (url) => `${url}/local/issuer/logout`);
   const page = await (await browser.newContext({ baseURL: site.url })).newPage();
   const origins = new Set<string>();
   page.on('request', (request) => {

@@ -3,6 +3,7 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer, r
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Stack } from './stack.ts';
 
 const dist = fileURLToPath(new URL('../dist/', import.meta.url));
 
@@ -46,6 +47,19 @@ export class Site {
     await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
     const site = new Site(server);
     return site;
+  }
+
+  /** A host at whose origin the client uses a local stack. `logoutUrl` returns the `logout_url`, by default null. */
+  static async of(stack: Stack, logoutUrl: (url: string) => string | null = () => null): Promise<Site> {
+    const config = (url: string) => ({
+      api_url: stack.url,
+      websocket_url: `${stack.url.replace('http', 'ws')}/ws`,
+      authority: `${url}/local/issuer`,
+      client_id: 'cruddur-local-client',
+      scope: 'openid profile',
+      logout_url: logoutUrl(url),
+    });
+    return await Site.start(config, stack.url);
   }
 
   async stop(): Promise<void> {
