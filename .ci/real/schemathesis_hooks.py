@@ -12,11 +12,16 @@ import schemathesis
 from schemathesis.openapi.checks import RejectedPositiveData, UnsupportedMethodResponse
 
 # Errors in requests that the schema allows. Cursors are opaque and may expire, and a schema cannot express who owns a
-# handle, whether a key was used for another request, that one of two targets is required, that Unicode
+# handle or a uuid, whether a key was used for another request, that one of two targets is required, that Unicode
 # white space alone is blank, or what an emoji is.
 CODES_BEYOND_THE_SCHEMA = {
     "GET /api/message_groups": {"cursor_invalid"},
     "GET /api/messages/{message_group_uuid}": {"cursor_invalid"},
+    "GET /api/message_requests": {"cursor_invalid"},
+    "GET /api/blocks": {"cursor_invalid"},
+    "PUT /api/blocks/{user_uuid}": {"user_is_caller"},
+    "DELETE /api/blocks/{user_uuid}": {"user_is_caller"},
+    "GET /api/me/export": {"cursor_invalid"},
     "GET /api/events": {"cursor_invalid", "cursor_expired"},
     "POST /api/messages": {
         "user_reciever_handle_blank",
