@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { BrowserContextOptions, Locator, Page } from '@playwright/test';
 import { composer, expect, message, openConversation, test as base } from '../test.ts';
+import { walk } from '../walk.ts';
 import { Site } from './site.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/embedded', import.meta.url));
@@ -151,6 +152,18 @@ test('a draft outlives the page, and the search opens a conversation', async ({ 
   const right = page.locator('#messages');
   await expect(right.getByRole('heading', { name: 'Lore Winters' })).toBeVisible();
   await expect(left.getByRole('heading', { name: 'Scarlett Ho' })).toBeVisible();
+});
+
+test('two people do in five minutes what the components offer', async ({ browser, embed }) => {
+  test.setTimeout(180_000);
+  const [page, other] = [await embed(), await browser.newPage()];
+  await other.goto(new URL('/?user=lore', page.url()).href);
+  const sunyoung = page.locator('#messages');
+  await walk(other.locator('#messages'), sunyoung, async () => {
+    const row = sunyoung.getByRole('button', { name: 'Lore Winters' });
+    await expect(row).toContainText('Shall we travel together?');
+    await row.click();
+  });
 });
 
 async function groupOf(api: { fetch: (path: string) => Promise<Response> }, handle: string): Promise<string> {
