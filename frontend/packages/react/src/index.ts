@@ -8,6 +8,7 @@ export { Conversation, type ConversationProps } from './components/conversation.
 export { ConversationHead, type ConversationHeadProps } from './components/conversation-head.tsx';
 export { ConversationProblem, type ConversationProblemProps } from './components/conversation-problem.tsx';
 export { ConversationSearch, type ConversationSearchProps } from './components/conversation-search.tsx';
+export { EmojiPicker, type EmojiPickerProps } from './components/emoji-picker.tsx';
 export { GroupItem, type GroupItemProps } from './components/group-item.tsx';
 export { Inbox } from './components/inbox.tsx';
 export { InboxRequests } from './components/inbox-requests.tsx';
@@ -20,6 +21,7 @@ export { StartConversation } from './components/start-conversation.tsx';
 export { useClient, useMessages } from './context.ts';
 export { type ListView, useInbox, useIsTroubled, useMe, useOutbox, useSession, useThread, useUser } from './hooks/data.ts';
 export { useUnreadConversations } from './hooks/state.ts';
+export type { MenuAnchor } from './menu-anchor.ts';
 export { MessagesProvider, type MessagesProviderProps } from './provider.tsx';
 export type { GroupPlace, HandlePlace, Place } from './place.ts';
 export { useTexts } from './hooks/use-texts.ts';

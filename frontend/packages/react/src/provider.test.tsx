@@ -5,7 +5,7 @@ import { Component, type ReactNode, StrictMode } from 'react';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { FakeStack } from '../../../app/src/testing/fake-stack.ts';
 import { field, shownTexts } from '../../../app/src/testing/page.ts';
-import { Conversation, Inbox, MessagesProvider } from './index.ts';
+import { Conversation, type EmojiPickerProps, Inbox, MessagesProvider } from './index.ts';
 
 let stack: FakeStack;
 
@@ -72,6 +72,43 @@ test('without a token, the inbox says that the session has ended', async () => {
   render(<Page token={() => Promise.resolve(null)} />);
   const note = await screen.findByText('Your session has ended. Sign in again.');
   expect(screen.getByRole('navigation', { name: 'Conversations' }).contains(note)).toBe(true);
+});
+
+function OwnPicker({ onEmoji, onClose }: EmojiPickerProps) {
+  const choose = () => {
+    onEmoji('🦀');
+    onClose();
+  };
+  return (
+    <button type="button" onClick={choose}>
+      Crab
+    </button>
+  );
+}
+
+test('a replaced emoji picker inserts emoji and adds reactions', async () => {
+  const user = userEvent.setup();
+  render(
+    <MessagesProvider
+      url="http://localhost:3000"
+      user="me"
+      token={signedIn}
+      components={{ EmojiPicker: OwnPicker }}
+      initialPlace={{ kind: 'handle', handle: 'scarlett' }}
+    >
+      <Conversation />
+    </MessagesProvider>,
+  );
+  await user.type(await field(), 'Hi');
+  await user.click(screen.getByRole('button', { name: 'Insert an emoji' }));
+  await user.click(screen.getByRole('button', { name: 'Crab' }));
+  expect(await field()).toHaveProperty('value', 'Hi🦀');
+  expect(screen.queryByRole('button', { name: 'Crab' })).toBeNull();
+
+  await user.pointer({ keys: '[MouseRight]', target: await screen.findByText('Hello!') });
+  await user.click(await screen.findByRole('menuitem', { name: 'Other emoji' }));
+  await user.click(await screen.findByRole('button', { name: 'Crab' }));
+  expect(await screen.findByRole('button', { name: /🦀/ })).toBeTruthy();
 });
 
 class PageBoundary extends Component<{ children: ReactNode }, { failed: boolean }> {

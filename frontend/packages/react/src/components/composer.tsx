@@ -13,16 +13,16 @@ import {
   wellFormed,
 } from '@cruddur/client';
 import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react';
-import { useClient } from '../context.ts';
+import { useClient, useComponents } from '../context.ts';
 import { enterKey } from '../hooks/enter-key.ts';
 import { useDraft } from '../hooks/use-draft.ts';
 import { useFocusRing } from '../hooks/use-focus-ring.ts';
 import { useTexts } from '../hooks/use-texts.ts';
-import { type LoadedEmojiPicker, loadEmojiPicker } from '../load-emoji-picker.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import { isComposing } from '../keys.ts';
 import { plainNumber } from '../texts/formats.ts';
 import { storedMessage } from '../stored-message.ts';
+import { EmojiPicker as DefaultEmojiPicker } from './emoji-picker.tsx';
 import { CloseIcon, EmojiIcon, ReplyIcon, SendIcon } from './icons.tsx';
 
 /** The props of a conversation's text field. */
@@ -55,8 +55,8 @@ const sizesItself = typeof CSS === 'object' && CSS.supports('field-sizing', 'con
  */
 export function Composer({ target, person, onSent, takesFocus, replyTo = null, onReplyEnd, onEditLast }: ComposerProps) {
   const client = useClient();
-  const texts = useTexts();
-  const { locale, text: say, rich } = texts;
+  const { EmojiPicker = DefaultEmojiPicker } = useComponents();
+  const { locale, text: say, rich } = useTexts();
   const { text, write, compose } = useDraft(
     conversationKey(target),
     earlierNames(target, person),
@@ -67,7 +67,8 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
   const left = charactersLeft(text);
   const [focuses] = useState(takesFocus);
   const ring = useFocusRing();
-  const [picker, setPicker] = useState<(LoadedEmojiPicker & { anchor: MenuAnchor }) | null>(null);
+  /** The place of the open emoji picker. */
+  const [picker, setPicker] = useState<MenuAnchor | null>(null);
   /** Whether the press on the button of the picker has closed it. */
   const wasPicking = useRef(false);
 
@@ -106,13 +107,12 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
     field.current?.focus();
   }
 
-  async function openPicker(anchor: MenuAnchor): Promise<void> {
+  function openPicker(anchor: MenuAnchor): void {
     // The picker returns the focus to it.
     if (window.matchMedia('(pointer: fine)').matches) {
       field.current?.focus();
     }
-    const loaded = await loadEmojiPicker(texts);
-    setPicker(loaded && { ...loaded, anchor });
+    setPicker(anchor);
   }
 
   function insert(emoji: string): void {
@@ -214,7 +214,7 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
             onClick={(event) => {
               if (!wasPicking.current) {
                 const button = event.currentTarget.getBoundingClientRect();
-                void openPicker({ left: button.left, right: button.right, top: button.top - GAP, bottom: button.bottom + GAP });
+                openPicker({ left: button.left, right: button.right, top: button.top - GAP, bottom: button.bottom + GAP });
               }
               wasPicking.current = false;
             }}
@@ -232,9 +232,7 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
         )}
       </form>
       {/* Outside of the form, which Enter would submit. */}
-      {picker !== null && (
-        <picker.EmojiPicker anchor={picker.anchor} data={picker.data} onEmoji={insert} onClose={() => setPicker(null)} />
-      )}
+      {picker !== null && <EmojiPicker anchor={picker} onEmoji={insert} onClose={() => setPicker(null)} />}
     </>
   );
 }

@@ -1,12 +1,12 @@
 import type { Bubble } from '@cruddur/client';
 import { useEffect, useState } from 'react';
-import { useClient } from '../context.ts';
+import { useClient, useComponents } from '../context.ts';
 import { useTexts } from '../hooks/use-texts.ts';
-import { type LoadedEmojiPicker, loadEmojiPicker } from '../load-emoji-picker.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import type { MessageActions } from '../message-actions.ts';
 import { storedMessage } from '../stored-message.ts';
 import { DeleteQuestion } from './delete-question.tsx';
+import { EmojiPicker as DefaultEmojiPicker } from './emoji-picker.tsx';
 import { Menu, MenuItem, closeMenuOf } from './menu.tsx';
 import { MessageDetails } from './message-details.tsx';
 import { ReportQuestion } from './report-question.tsx';
@@ -24,10 +24,9 @@ const EMOJI = ['👍', '❤️', '😂', '😮', '😢', '🙏'];
 
 /** The menu of a message, and the dialogs that it opens. */
 export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuProps) {
-  const texts = useTexts();
-  const { text } = texts;
+  const { EmojiPicker = DefaultEmojiPicker } = useComponents();
+  const { text } = useTexts();
   const [step, setStep] = useState<'menu' | 'emoji' | 'details' | 'delete' | 'report' | 'closed'>('menu');
-  const [picker, setPicker] = useState<LoadedEmojiPicker | null>(null);
   const { outbox } = useClient();
   const { message, own, isDeleted, reactions, entry } = bubble;
   const isStored = storedMessage(bubble) !== null;
@@ -39,14 +38,6 @@ export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuPro
     }
   }, [step, onClose]);
 
-  async function openPicker(): Promise<void> {
-    const loaded = await loadEmojiPicker(texts);
-    setPicker(loaded);
-    if (loaded === null) {
-      setStep('closed');
-    }
-  }
-
   // A choice may have opened a dialog.
   const onMenuClose = () => setStep((current) => (current === 'menu' ? 'closed' : current));
 
@@ -54,11 +45,7 @@ export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuPro
     case 'closed':
       return null;
     case 'emoji':
-      return (
-        picker && (
-          <picker.EmojiPicker anchor={anchor} data={picker.data} onEmoji={(emoji) => actions.react(bubble, emoji, true)} onClose={onClose} />
-        )
-      );
+      return <EmojiPicker anchor={anchor} onEmoji={(emoji) => actions.react(bubble, emoji, true)} onClose={onClose} />;
     case 'details':
       return <MessageDetails bubble={bubble} onClose={onClose} />;
     case 'delete':
@@ -99,7 +86,6 @@ export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuPro
             onClick={(event) => {
               setStep('emoji');
               closeMenuOf(event.currentTarget);
-              void openPicker();
             }}
           >
             +

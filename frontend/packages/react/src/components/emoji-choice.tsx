@@ -1,0 +1,148 @@
+import { type EmojiData, type EmojiPickerListComponents, EmojiPicker as Picker } from 'frimousse';
+import { useEffect, useLayoutEffect, useRef } from 'react';
+import { groups } from '../emoji/emoji-list.ts';
+import { withTone } from '../emoji/tones.ts';
+import { useFocusRing } from '../hooks/use-focus-ring.ts';
+import { useTexts } from '../hooks/use-texts.ts';
+import type { MessagesTexts } from '../texts/messages-texts.ts';
+import type { EmojiPickerProps } from './emoji-picker.tsx';
+import { place } from './place-popover.ts';
+
+export interface EmojiChoiceProps extends EmojiPickerProps {
+  data: EmojiData;
+}
+
+/** Columns of 2.5 units, which fit into a window of 360 pixels. */
+const COLUMNS = 8;
+
+const GROUP_KEYS = [
+  'emoji.smileys',
+  'emoji.people',
+  'emoji.animals',
+  'emoji.food',
+  'emoji.travel',
+  'emoji.activities',
+  'emoji.objects',
+  'emoji.symbols',
+  'emoji.flags',
+] as const;
+
+/** The library counts rows and columns from 0, where ARIA has 1, and finds the rows by their numbers. */
+const LIST: EmojiPickerListComponents = {
+  CategoryHeader: ({ category, ...props }) => (
+    <div {...props} className="cruddur-emoji-group" dir="auto">
+      {category.label}
+    </div>
+  ),
+  Row: ({ 'aria-rowindex': row, ...props }) => <div {...props} aria-rowindex={row || undefined} className="cruddur-emoji-row" />,
+  Emoji: ({ emoji, 'aria-colindex': column = 0, ...props }) => (
+    <button type="button" {...props} role="gridcell" aria-colindex={column + 1} className="cruddur-emoji">
+      {emoji.emoji}
+    </button>
+  ),
+};
+
+/** The emoji with their names in the language of the texts, or in English. */
+export async function loadEmojiData(texts: MessagesTexts): Promise<EmojiData> {
+  const { locale, text } = texts;
+  const isArabic = /^ar\b/.test(locale);
+  const { names } = await (isArabic ? import('../emoji/emoji-names-ar.ts') : import('../emoji/emoji-names-en.ts'));
+  const listed = groups.flatMap((group, category) => group.split(' ').map((mark) => ({ mark, category })));
+  return {
+    locale: isArabic ? 'ar' : 'en',
+    categories: GROUP_KEYS.map((key, index) => ({ index, label: text(key) })),
+    emojis: listed.map(({ mark, category }, index) => {
+      const [label = '', ...tags] = names[index]?.split(';') ?? [];
+      const hasTones = mark.length > 1 && mark.endsWith('*');
+      const emoji = hasTones ? mark.slice(0, -1) : mark;
+      return { emoji, category, label, version: 1, tags: [...tags, emoji], skins: hasTones ? skinsOf(emoji) : undefined };
+    }),
+    skinTones: {
+      light: text('emoji.toneLight'),
+      'medium-light': text('emoji.toneMediumLight'),
+      medium: text('emoji.toneMedium'),
+      'medium-dark': text('emoji.toneMediumDark'),
+      dark: text('emoji.toneDark'),
+    },
+  };
+}
+
+function skinsOf(emoji: string) {
+  return {
+    light: withTone(emoji, 1),
+    'medium-light': withTone(emoji, 2),
+    medium: withTone(emoji, 3),
+    'medium-dark': withTone(emoji, 4),
+    dark: withTone(emoji, 5),
+  };
+}
+
+/**
+ * A choice of all emoji in the browser's top layer. It is closed by a choice, Escape, and clicks elsewhere, and then returns
+ * the focus.
+ */
+export function EmojiChoice({ anchor, data, onEmoji, onClose }: EmojiChoiceProps) {
+  const { text } = useTexts();
+  const picker = useRef<HTMLDivElement>(null);
+  const isShown = useRef(false);
+  const ring = useFocusRing();
+
+  useLayoutEffect(() => {
+    const element = picker.current;
+    if (element !== null && !isShown.current) {
+      isShown.current = true;
+      element.showPopover();
+      place(element, anchor);
+      // On phones, a keyboard would cover the emoji.
+      const search = window.matchMedia('(pointer: fine)').matches ? element.querySelector('input') : null;
+      (search ?? element).focus();
+    }
+  }, [anchor]);
+
+  useEffect(() => {
+    const onResize = () => picker.current && place(picker.current, anchor);
+    window.addEventListener('resize', onResize);
+    return () => window.removeEventListener('resize', onResize);
+  }, [anchor]);
+
+  function choose(emoji: string): void {
+    onEmoji(emoji);
+    picker.current?.hidePopover();
+  }
+
+  return (
+    <div
+      ref={picker}
+      className="cruddur-emoji-picker"
+      role="dialog"
+      aria-label={text('emoji.label')}
+      tabIndex={-1}
+      popover="auto"
+      onToggle={(event) => {
+        if (event.newState === 'closed') {
+          onClose();
+        }
+      }}
+    >
+      <Picker.Root
+        className="cruddur-emoji-root"
+        locale={data.locale}
+        resolveEmojiData={() => data}
+        columns={COLUMNS}
+        onEmojiSelect={({ emoji }) => choose(emoji)}
+      >
+        <div className="cruddur-emoji-head">
+          <Picker.Search {...ring} className="cruddur-input" aria-label={text('emoji.search')} placeholder={text('emoji.search')} autoComplete="off" />
+          <Picker.SkinToneSelector className="cruddur-icon-button" aria-label={text('emoji.tone')} title={text('emoji.tone')} />
+        </div>
+        {/* The arrow keys go from left to right in every language. */}
+        <Picker.Viewport className="cruddur-emoji-viewport" dir="ltr" role="group" tabIndex={0} aria-label={text('emoji.label')}>
+          <Picker.Empty className="cruddur-emoji-empty" dir="auto">
+            {text('emoji.none')}
+          </Picker.Empty>
+          <Picker.List components={LIST} />
+        </Picker.Viewport>
+      </Picker.Root>
+    </div>
+  );
+}
