@@ -1,4 +1,4 @@
-import { act, screen, waitFor, within } from '@testing-library/react';
+import { act, fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { newEntry } from '../../packages/client/src/outbox/entry.ts';
 import { FakeAccount } from './testing/fake-account.ts';
@@ -304,6 +304,37 @@ describe('the keyboard', () => {
     expect(await screen.findByRole('dialog', { name: 'Keyboard shortcuts' })).toBeTruthy();
     await user.keyboard('{Alt>}{ArrowDown}{/Alt}');
     expect(path()).toBe(`/messages/${other}`);
+  });
+
+  test('lists its shortcuts by a button in the settings, where the key for it is turned off for this browser', async () => {
+    const first = renderApp('/messages');
+    /** Whether the page uses the key. */
+    const isUsed = () => !fireEvent.keyDown(document.body, { key: '?' });
+    const opened = (name: string) => screen.findByRole<HTMLDialogElement>('dialog', { name });
+    await waitFor(() => expect(isUsed()).toBe(true));
+    const list = await opened('Keyboard shortcuts');
+    expect(within(list).getByText('?')).toBeTruthy();
+    act(() => list.close());
+
+    await first.user.click(screen.getByRole('button', { name: 'Settings' }));
+    const settings = await opened('Settings');
+    await first.user.click(within(settings).getByRole('switch', { name: 'The ? key shows the keyboard shortcuts' }));
+    await first.user.click(within(settings).getByRole('button', { name: 'Show Keyboard shortcuts' }));
+    const shorter = await opened('Keyboard shortcuts');
+    expect(within(shorter).queryByText('?')).toBeNull();
+    act(() => shorter.close());
+    expect(settings.open).toBe(true);
+    act(() => settings.close());
+    expect(isUsed()).toBe(false);
+    first.unmount();
+
+    const { user } = renderApp('/messages');
+    const search = await screen.findByRole('combobox', { name: 'Search conversations and people' });
+    await waitFor(async () => {
+      await user.keyboard('{Control>}k{/Control}');
+      expect(document.activeElement).toBe(search);
+    });
+    expect(isUsed()).toBe(false);
   });
 });
 

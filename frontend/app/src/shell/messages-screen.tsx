@@ -65,8 +65,8 @@ function Screen({ place }: { place: Place | null }) {
   const [unread, setUnread] = useState('');
   const [later, setLater] = useState<Awaited<ReturnType<typeof loadConversation>> | null>(null);
   usePageTitle(place === null ? null : title, unread);
-  const notificationsKey = `cruddur.notifications.${me.id}`;
-  const [notifies, setNotifies] = useState(() => local.get(notificationsKey) !== null);
+  const [notifies, setNotifies] = useStored(`cruddur.notifications.${me.id}`);
+  const [isListKeyOff, setListKeyOff] = useStored('cruddur.list-key-off');
 
   // Loaded before the first conversation is opened, but after the list is shown.
   const isShown = value !== undefined;
@@ -77,15 +77,6 @@ function Screen({ place }: { place: Place | null }) {
     }
     return undefined;
   }, [isShown]);
-
-  function changeNotifies(next: boolean) {
-    setNotifies(next);
-    if (next) {
-      local.set(notificationsKey, 'on');
-    } else {
-      local.remove(notificationsKey);
-    }
-  }
 
   if (error instanceof ApiError && error.has('user_not_provisioned')) {
     return (
@@ -105,10 +96,16 @@ function Screen({ place }: { place: Place | null }) {
       <Banner />
       {later !== null && <later.UnreadCount onCount={setUnread} />}
       {later !== null && notifies && <later.Notifications />}
-      {later !== null && <later.Shortcuts />}
+      {later !== null && <later.Shortcuts hasListKey={!isListKeyOff} />}
       {/* On a phone, one of the two panes is hidden: the landmark is around both. */}
       <main className="cruddur-panes" data-showing={place === null ? 'list' : 'conversation'}>
-        <Sidebar notifies={notifies} onNotifies={changeNotifies} requests={later && <later.InboxRequests />} />
+        <Sidebar
+          notifies={notifies}
+          onNotifies={setNotifies}
+          hasListKey={!isListKeyOff}
+          onListKey={(hasListKey) => setListKeyOff(!hasListKey)}
+          requests={later && <later.InboxRequests />}
+        />
         <div id="conversation" className="cruddur-conversation-pane" tabIndex={-1}>
           <ErrorBoundary account={account} extent="part" place={pathOf(place)}>
             {place === null ? (
@@ -123,4 +120,20 @@ function Screen({ place }: { place: Place | null }) {
       </main>
     </div>
   );
+}
+
+/** A choice in this browser, which is off until it is stored. */
+function useStored(key: string): [isOn: boolean, change: (isOn: boolean) => void] {
+  const [isOn, setOn] = useState(() => local.get(key) !== null);
+
+  function change(next: boolean) {
+    setOn(next);
+    if (next) {
+      local.set(key, 'on');
+    } else {
+      local.remove(key);
+    }
+  }
+
+  return [isOn, change];
 }

@@ -1,7 +1,7 @@
 import '@cruddur/react/styles/overlays.css';
 import '../styles/settings.css';
 import { eraseAccount, exportOf, sameHandle, stateOf, typedHandle } from '@cruddur/client';
-import { Handle, useMe } from '@cruddur/react';
+import { Handle, useMe, useShortcutList } from '@cruddur/react';
 import { type ReactNode, type SubmitEvent, useEffect, useId, useRef, useState } from 'react';
 import { local } from '../auth/storage.ts';
 import { useSignedIn, useSignOut } from '../signed-in.tsx';
@@ -24,14 +24,22 @@ const THEMES = { '': 'settings.system', light: 'settings.light', dark: 'settings
 /** The longest display name, in Unicode scalar values. */
 const MAX_NAME = 64;
 
-interface Props {
+/** Choices that belong to the browser, and how to change them. */
+export interface BrowserChoices {
+  /** Whether it shows notifications. */
   notifies: boolean;
   onNotifies: (notifies: boolean) => void;
+  /** Whether the question mark lists the keyboard shortcuts. */
+  hasListKey: boolean;
+  onListKey: (hasListKey: boolean) => void;
+}
+
+interface Props extends BrowserChoices {
   onClose: () => void;
 }
 
 /** The settings of the signed-in user, and those of this browser. */
-export function Settings({ notifies, onNotifies, onClose }: Props) {
+export function Settings({ notifies, onNotifies, hasListKey, onListKey, onClose }: Props) {
   const { text } = usePagesTexts();
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
@@ -49,6 +57,7 @@ export function Settings({ notifies, onNotifies, onClose }: Props) {
       <ReadReceipts />
       <Notifications isOn={notifies} onChange={onNotifies} />
       <Appearance />
+      <Shortcuts hasListKey={hasListKey} onChange={onListKey} />
       <WhoMayWrite />
       <Disclosure title={text('settings.blocked')}>{({ BlockedPeople }) => <BlockedPeople />}</Disclosure>
       <Devices />
@@ -166,6 +175,31 @@ function Appearance() {
 
   return (
     <Choice label={text('settings.theme')} hint={text('settings.themeHint')} options={THEMES} value={theme} onChange={change} />
+  );
+}
+
+function Shortcuts({ hasListKey, onChange }: { hasListKey: boolean; onChange: (hasListKey: boolean) => void }) {
+  const { text } = usePagesTexts();
+  const { show, list } = useShortcutList(hasListKey);
+  const id = useId();
+  return (
+    <>
+      <div className="cruddur-switch">
+        <h3 id={id}>{text('settings.keys')}</h3>
+        <button type="button" className="cruddur-button" aria-labelledby={`${id}-button ${id}`} aria-haspopup="dialog" onClick={show}>
+          <span id={`${id}-button`}>{text('settings.keysShow')}</span>
+        </button>
+      </div>
+      <Switch
+        label={text('settings.listKey')}
+        hint={text('settings.listKeyHint')}
+        problem={null}
+        isOn={hasListKey}
+        disabled={false}
+        onChange={onChange}
+      />
+      {list}
+    </>
   );
 }
 

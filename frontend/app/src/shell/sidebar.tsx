@@ -4,22 +4,20 @@ import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { useSignedIn, useSignOut } from '../signed-in.tsx';
 import { usePageTexts } from '../texts/texts.tsx';
 import { LeaveIcon } from './leave-icon.tsx';
+import type { BrowserChoices } from './settings.tsx';
 import { SettingsIcon } from './settings-icon.tsx';
 import { SignOutQuestion } from './sign-out-question.tsx';
 
 const Settings = lazy(async () => ({ default: (await import('./pages.ts')).Settings }));
 const HandleNotice = lazy(async () => ({ default: (await import('./pages.ts')).HandleNotice }));
 
-interface Props {
-  /** Whether this browser shows notifications. */
-  notifies: boolean;
-  onNotifies: (notifies: boolean) => void;
+interface Props extends BrowserChoices {
   /** The section of the message requests. */
   requests: ReactNode;
 }
 
 /** The signed-in user, the search for a recipient, the message requests, and the inbox. */
-export function Sidebar({ notifies, onNotifies, requests }: Props) {
+export function Sidebar({ requests, ...choices }: Props) {
   const { me: person } = useSignedIn();
   const signOut = useSignOut();
   const { text } = usePageTexts();
@@ -62,7 +60,7 @@ export function Sidebar({ notifies, onNotifies, requests }: Props) {
       </header>
       {isSetting && (
         <Suspense>
-          <Settings notifies={notifies} onNotifies={onNotifies} onClose={() => setSetting(false)} />
+          <Settings {...choices} onClose={() => setSetting(false)} />
         </Suspense>
       )}
       {asking && (

@@ -4,6 +4,8 @@ import { isApple } from '../keys.ts';
 import { Dialog } from './dialog.tsx';
 
 export interface ShortcutListProps {
+  /** Whether the question mark opens the list. */
+  hasListKey: boolean;
   onClose: () => void;
 }
 
@@ -21,16 +23,17 @@ const SHORTCUTS = [
   ['keys.select', '↑', '↓'],
   ['keys.menu', 'Enter'],
   ['keys.cancel', 'Esc'],
-  ['keys.title', '?'],
 ] as const;
 
+const LIST_KEY = ['keys.title', '?'] as const;
+
 /** The dialog with the keyboard shortcuts. */
-export function ShortcutList({ onClose }: ShortcutListProps) {
+export function ShortcutList({ hasListKey, onClose }: ShortcutListProps) {
   const { text } = useTexts();
   return (
     <Dialog title={text('keys.title')} onClose={onClose}>
       <dl className="cruddur-keys">
-        {SHORTCUTS.map(([name, ...keys]) => (
+        {[...SHORTCUTS, ...(hasListKey ? [LIST_KEY] : [])].map(([name, ...keys]) => (
           <Fragment key={name}>
             <dt>{text(name)}</dt>
             <dd dir="ltr">

@@ -1,21 +1,25 @@
 import { otherMember } from '@cruddur/client';
-import { type ComponentType, useCallback, useEffect, useEffectEvent, useRef, useState } from 'react';
+import { useEffect, useEffectEvent, useRef } from 'react';
 import { useMessages } from '../context.ts';
 import { useInbox } from '../hooks/data.ts';
+import { useShortcutList } from '../hooks/use-shortcut-list.tsx';
 import { isCommand, isOverlayOpen, rootOf } from '../keys.ts';
-import type { ShortcutListProps } from './shortcut-list.tsx';
+
+export interface ShortcutsProps {
+  /** Whether the question mark lists the keys, by default true. Let people turn it off, for example those who dictate. */
+  hasListKey?: boolean;
+}
 
 /**
  * The keys of a page with an inbox and a conversation: Ctrl+K for the search, Alt and arrow keys for the previous and the next
  * conversation, Escape in the text field for the list on phones, and the question mark for a list of all keys.
  */
-export function Shortcuts() {
+export function Shortcuts({ hasListKey = true }: ShortcutsProps) {
   const { place, onPlace } = useMessages();
   const { value, loadMore } = useInbox();
   const here = useRef<HTMLSpanElement>(null);
   const isSearchWanted = useRef(false);
-  const [list, setList] = useState<{ ShortcutList: ComponentType<ShortcutListProps> } | null>(null);
-  const closeList = useCallback(() => setList(null), []);
+  const { show, list } = useShortcutList(hasListKey);
 
   const searchField = () => rootOf(here.current).querySelector<HTMLInputElement>('.cruddur-start input');
 
@@ -50,14 +54,6 @@ export function Shortcuts() {
     return rows.length > 0;
   }
 
-  async function showList(): Promise<void> {
-    try {
-      setList(await import('./shortcut-list.tsx'));
-    } catch {
-      // Offline, or the page was replaced by a newer version.
-    }
-  }
-
   const onKey = useEffectEvent((event: KeyboardEvent) => {
     const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
     const [target] = event.composedPath();
@@ -71,10 +67,10 @@ export function Shortcuts() {
       // The keys open the options of these fields, and an edit would be lost.
       const isOfField = target.closest('select, [role="combobox"], .cruddur-editor') !== null;
       isHandled = !isOfField && move(key === 'ArrowDown' ? 1 : -1);
-    } else if ((key === '?' || key === '؟') && !altKey && !ctrlKey && !metaKey) {
+    } else if (hasListKey && (key === '?' || key === '؟') && !altKey && !ctrlKey && !metaKey) {
       isHandled = target.closest('input, textarea, select, [contenteditable]') === null;
       if (isHandled) {
-        void showList();
+        show();
       }
     }
     if (isHandled) {
@@ -106,7 +102,7 @@ export function Shortcuts() {
   return (
     <span className="cruddur">
       <span ref={here} hidden />
-      {list !== null && <list.ShortcutList onClose={closeList} />}
+      {list}
     </span>
   );
 }
