@@ -197,6 +197,11 @@ test('the page works with the keyboard only', async ({ browser, stack }) => {
   await page.keyboard.type('Hello, Lore!');
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/\/messages\/[0-9a-f-]{36}$/);
+
+  await tabTo(page, t('settings'));
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('dialog')).toBeFocused();
+  await expect(page.getByRole('dialog')).toHaveCSS('outline-style', 'solid');
 });
 
 /** Presses Tab until an element with this text has a visible focus. */

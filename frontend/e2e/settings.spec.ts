@@ -144,6 +144,8 @@ test('a chosen theme applies at once, and from the first paint of later pages', 
     }));
   const light = await look();
   await page.getByRole('button', { name: t('settings'), exact: true }).click();
+  await expect(page.getByRole('dialog')).toBeFocused();
+  await expect(page.getByRole('dialog')).toHaveCSS('outline-style', 'none');
   const choice = page.getByRole('combobox', { name: t('settings.theme') });
   await choice.selectOption(t('settings.dark'));
   const dark = await look();

@@ -47,11 +47,13 @@ export function Settings({ notifies, onNotifies, hasListKey, onListKey, onClose 
   useEffect(() => {
     if (dialog.current?.open === false) {
       dialog.current.showModal();
+      // Not the text field, whose ring is shown after a click too, and for which phones show a keyboard.
+      dialog.current.focus();
     }
   }, []);
 
   return (
-    <dialog ref={dialog} className="cruddur-dialog" aria-labelledby={id} onClose={onClose}>
+    <dialog ref={dialog} className="cruddur-dialog" aria-labelledby={id} tabIndex={-1} onClose={onClose}>
       <h2 id={id}>{text('settings.title')}</h2>
       <DisplayName />
       <ReadReceipts />
