@@ -4,6 +4,7 @@ import { expect, t } from './test.ts';
 const row = (view: Locator, name: string) => view.locator('.cruddur-group-item').filter({ hasText: name });
 const badge = (view: Locator, name: string, count: number) => row(view, name).getByText(t('inbox.unread', { count }), { exact: true });
 const message = (view: Locator, text: string) => view.locator('.cruddur-message').filter({ hasText: text });
+const mark = (view: Locator, text: string, key: 'message.sent' | 'message.seen') => message(view, text).getByText(t(key), { exact: true });
 const composer = (view: Locator) => view.locator('.cruddur-composer textarea');
 
 async function say(view: Locator, text: string): Promise<void> {
@@ -40,15 +41,16 @@ export async function walk(lore: Locator, sunyoung: Locator, accept: () => Promi
   await lore.getByRole('combobox', { name: t('start.field') }).fill('sunyoung l');
   await lore.getByRole('option', { name: 'Sunyoung Lee' }).click();
   await say(lore, 'Shall we travel together?');
-  await expect(message(lore, 'Shall we').getByText(t('message.sent'), { exact: true })).toBeAttached();
+  await expect(mark(lore, 'Shall we', 'message.sent')).toBeAttached();
   await accept();
   await expect(message(sunyoung, 'Shall we travel together?')).toBeVisible();
-  await expect(message(lore, 'Shall we').getByText(t('message.seen'), { exact: true })).toBeVisible();
+  await expect(mark(lore, 'Shall we', 'message.seen')).toBeVisible();
 
   await choose(sunyoung, 'Shall we', 'menu.reply');
   await expect(composer(sunyoung)).toBeFocused();
   await say(sunyoung, 'Gladly. Were to?');
   await expect(message(lore, 'Gladly').locator('.cruddur-quote')).toContainText('Shall we travel together?');
+  await expect(mark(sunyoung, 'Gladly', 'message.seen')).toBeVisible();
   await composer(sunyoung).press('ArrowUp');
   await sunyoung.getByRole('textbox', { name: t('edit.field') }).fill('Gladly. Where to?');
   await sunyoung.page().keyboard.press('Enter');
@@ -66,7 +68,7 @@ export async function walk(lore: Locator, sunyoung: Locator, accept: () => Promi
   await choose(lore, 'By train', 'menu.delete');
   await lore.getByRole('button', { name: t('delete.yes'), exact: true }).click();
   await expect(sunyoung.getByText(t('message.deleted'))).toBeVisible();
-  await expect(sunyoung.getByText('By train')).toHaveCount(0);
+  await expect(message(sunyoung, 'By train')).toHaveCount(0);
 
   await change(sunyoung, 'mute.start', 'mute.hour');
   await expect(row(sunyoung, 'Lore Winters').getByText(t('inbox.muted'), { exact: true })).toBeAttached();
@@ -106,6 +108,7 @@ export async function walk(lore: Locator, sunyoung: Locator, accept: () => Promi
   await expect(composer(sunyoung)).toBeVisible();
   await message(lore, 'Hello?').getByRole('button', { name: t('message.retry') }).click();
   await expect(message(sunyoung, 'Hello?')).toBeVisible();
+  await expect(row(sunyoung, 'Lore Winters')).toBeVisible();
 
   await change(sunyoung, 'hide.start');
   await expect(row(sunyoung, 'Lore Winters')).toHaveCount(0);
