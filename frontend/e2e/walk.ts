@@ -44,7 +44,6 @@ export async function walk(lore: Locator, sunyoung: Locator, accept: () => Promi
   await expect(mark(lore, 'Shall we', 'message.sent')).toBeAttached();
   await accept();
   await expect(message(sunyoung, 'Shall we travel together?')).toBeVisible();
-  await expect(mark(lore, 'Shall we', 'message.seen')).toBeVisible();
 
   await choose(sunyoung, 'Shall we', 'menu.reply');
   await expect(composer(sunyoung)).toBeFocused();
