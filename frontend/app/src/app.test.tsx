@@ -308,24 +308,21 @@ describe('the keyboard', () => {
 
   test('lists its shortcuts by a button in the settings, where the key for it is turned off for this browser', async () => {
     const first = renderApp('/messages');
-    /** Whether the page uses the key. */
-    const isUsed = () => !fireEvent.keyDown(document.body, { key: '?' });
-    const opened = (name: string) => screen.findByRole<HTMLDialogElement>('dialog', { name });
-    await waitFor(() => expect(isUsed()).toBe(true));
-    const list = await opened('Keyboard shortcuts');
-    expect(within(list).getByText('?')).toBeTruthy();
-    act(() => list.close());
+    await waitFor(() => expect(usesQuestionMark()).toBe(true));
+    const longer = await openedDialog('Keyboard shortcuts');
+    expect(within(longer).getByText('?')).toBeTruthy();
+    act(() => longer.close());
 
     await first.user.click(screen.getByRole('button', { name: 'Settings' }));
-    const settings = await opened('Settings');
+    const settings = await openedDialog('Settings');
     await first.user.click(within(settings).getByRole('switch', { name: 'The ? key shows the keyboard shortcuts' }));
     await first.user.click(within(settings).getByRole('button', { name: 'Show Keyboard shortcuts' }));
-    const shorter = await opened('Keyboard shortcuts');
+    const shorter = await openedDialog('Keyboard shortcuts');
     expect(within(shorter).queryByText('?')).toBeNull();
     act(() => shorter.close());
     expect(settings.open).toBe(true);
     act(() => settings.close());
-    expect(isUsed()).toBe(false);
+    expect(usesQuestionMark()).toBe(false);
     first.unmount();
 
     const { user } = renderApp('/messages');
@@ -334,9 +331,14 @@ describe('the keyboard', () => {
       await user.keyboard('{Control>}k{/Control}');
       expect(document.activeElement).toBe(search);
     });
-    expect(isUsed()).toBe(false);
+    expect(usesQuestionMark()).toBe(false);
   });
 });
+
+/** Whether the page handles the key. */
+const usesQuestionMark = () => !fireEvent.keyDown(document.body, { key: '?' });
+
+const openedDialog = (name: string) => screen.findByRole<HTMLDialogElement>('dialog', { name });
 
 const storedText = (name: string) => localStorage.getItem(`cruddur.lists.sub-of-sunyoung.${name}`) ?? '';
 

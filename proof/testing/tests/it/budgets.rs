@@ -230,7 +230,9 @@ async fn a_first_message_that_is_not_accepted_takes_the_time_of_whole_steps() {
         let body = json!({"handle": bob.user.handle, "message": "hello"});
         let (answer, cost) = cost_after_sql(&world, post(&world, &alice, &body, None)).await;
         assert_eq!(answer.status, 403);
-        assert_eq!(cost.round_trips, 2 * REFUSAL_STEP.as_millis() / LATENCY.as_millis());
+        // On a busy machine, a part of the first step passes before the first call, where the clock is paused.
+        let two_steps = 2 * REFUSAL_STEP.as_millis() / LATENCY.as_millis();
+        assert!((two_steps - 1..=two_steps).contains(&cost.round_trips), "{} round trips", cost.round_trips);
     }
 }
 
