@@ -109,7 +109,10 @@ const socketOfStack: Plugin = {
   },
 };
 
-/** Replaces Vite's helper, which also preloads the scripts that a chunk imports: they are loaded already. This one loads its styles. */
+/**
+ * Replaces Vite's helper, which also preloads the scripts that a chunk imports: they are loaded already. This one loads its styles
+ * once: a second copy would override the sheets after the first.
+ */
 const stylesOfChunks = (): Plugin => {
   let base = '/';
   return {
@@ -126,9 +129,14 @@ const stylesOfChunks = (): Plugin => {
 const stylesHelper = (base: string) => `
   const loaded = {};
   const load = (file) => new Promise((resolve, reject) => {
+    const href = ${JSON.stringify(base)} + file;
+    if (document.querySelector('link[href="' + href + '"]')) {
+      resolve();
+      return;
+    }
     const link = document.createElement('link');
     link.rel = 'stylesheet';
-    link.href = ${JSON.stringify(base)} + file;
+    link.href = href;
     link.onload = resolve;
     link.onerror = () => {
       // A later attempt may succeed.

@@ -30,6 +30,7 @@ test('the search in a conversation loads older messages, marks the matches and s
 test('keys open the search, other conversations, and the list of keys', async ({ signIn }) => {
   const page = await signIn('sunyoung');
   await openConversation(page, 'Scarlett Ho');
+  await expect(composer(page)).toBeFocused();
   const search = page.getByRole('combobox', { name: t('start.field') });
   await expect(async () => {
     await page.keyboard.press('Control+k');
@@ -44,6 +45,9 @@ test('keys open the search, other conversations, and the list of keys', async ({
   await composer(page).blur();
   await page.keyboard.press('?');
   await expect(page.getByRole('dialog', { name: t('keys.title') })).toBeVisible();
+  // A second copy of a style sheet would override later ones.
+  const sheets = await page.evaluate(() => [...document.styleSheets].map(({ href }) => href));
+  expect(sheets).toEqual([...new Set(sheets)]);
   await page.keyboard.press('Escape');
   await expect(page.getByRole('dialog')).toHaveCount(0);
 });
