@@ -32,6 +32,7 @@ const looks = {
 
 for (const [look, options] of Object.entries(looks)) {
   test(`axe finds nothing on any page (${look})`, async ({ browser, signIn, stack }) => {
+    test.setTimeout(240_000);
     const stranger = await (await browser.newContext({ baseURL: stack.url, ...options })).newPage();
     await stranger.goto('/');
     await expect(stranger.getByRole('button', { name: t('welcome.signIn') })).toBeVisible();
