@@ -1,6 +1,7 @@
 import { isHandle, typedHandle } from '@cruddur/client';
-import { useId, useRef, useState } from 'react';
+import { type KeyboardEvent, useId, useRef, useState } from 'react';
 import { useBaseTexts, useMessages } from '../context.ts';
+import { isComposing } from '../keys.ts';
 import type { Place } from '../place.ts';
 import { Icon } from './icon.tsx';
 import type { StartResultsHandle } from './start-results.tsx';
@@ -33,6 +34,21 @@ export function StartConversation() {
       results.current.submit();
     } else if (isHandle(handle)) {
       open({ kind: 'handle', handle });
+    }
+  }
+
+  function onKeyDown(event: KeyboardEvent<HTMLInputElement>) {
+    if (event.key !== 'Escape' || isComposing(event)) {
+      results.current?.onKeyDown(event);
+      return;
+    }
+    event.preventDefault();
+    if (text !== '') {
+      setText('');
+    } else if (cameFrom.current instanceof HTMLElement && cameFrom.current.isConnected) {
+      cameFrom.current.focus();
+    } else {
+      event.currentTarget.blur();
     }
   }
 
@@ -80,7 +96,7 @@ export function StartConversation() {
             load();
             setText(event.target.value);
           }}
-          onKeyDown={(event) => results.current?.onKeyDown(event)}
+          onKeyDown={onKeyDown}
         />
       </div>
       {loaded !== null && (
@@ -89,8 +105,6 @@ export function StartConversation() {
           id={id}
           text={text}
           isFocused={isFocused}
-          cameFrom={cameFrom}
-          onText={setText}
           onActive={setActive}
           onOpen={open}
         />

@@ -11,7 +11,7 @@ import {
   typedHandle,
   type User,
 } from '@cruddur/client';
-import { type KeyboardEvent, type Ref, type RefObject, useEffect, useImperativeHandle, useMemo, useRef, useState } from 'react';
+import { type KeyboardEvent, type Ref, useEffect, useImperativeHandle, useMemo, useRef, useState } from 'react';
 import { useClient, useComponents } from '../context.ts';
 import { useInbox, useMe, useUser } from '../hooks/data.ts';
 import { useDebounced } from '../hooks/use-debounced.ts';
@@ -44,9 +44,6 @@ interface Props {
   text: string;
   /** Whether the text field has the focus. The options are shown then. */
   isFocused: boolean;
-  /** The element that had the focus before the text field. */
-  cameFrom: RefObject<EventTarget | null>;
-  onText: (text: string) => void;
   /** Called with the id of the active option: empty if none is active, null if no options are shown. */
   onActive: (option: string | null) => void;
   onOpen: (place: Place) => void;
@@ -65,7 +62,7 @@ const NOBODY: readonly User[] = [];
 const NO_GROUPS: readonly MessageGroup[] = [];
 
 /** The conversations and people whose handle or name matches the text, and the user with the entered handle. */
-export function StartResults({ ref, id, text, isFocused, cameFrom, onText, onActive, onOpen }: Props) {
+export function StartResults({ ref, id, text, isFocused, onActive, onOpen }: Props) {
   const { me } = useMe();
   const texts = useTexts();
   const { Avatar = DefaultAvatar } = useComponents();
@@ -120,15 +117,6 @@ export function StartResults({ ref, id, text, isFocused, cameFrom, onText, onAct
       event.preventDefault();
       const next = event.key === 'ArrowDown' ? current + 1 : Math.max(current, 0) - 1;
       setPicked({ text, key: options.at(next % options.length)?.key ?? '' });
-    } else if (event.key === 'Escape') {
-      event.preventDefault();
-      if (text !== '') {
-        onText('');
-      } else if (cameFrom.current instanceof HTMLElement && cameFrom.current.isConnected) {
-        cameFrom.current.focus();
-      } else {
-        event.currentTarget.blur();
-      }
     }
   }
 
