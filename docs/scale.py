@@ -389,8 +389,8 @@ def orders():
     for index, users in enumerate(SIZES):
         reached = [row for at, row in limits() if (SIZES[index - 1] if index else 0) < at <= users]
         first = f"{reached[0][0]}: {reached[0][1]}" if reached else "none"
-        rows.append([f"{users:,}", first, "; ".join(row[0] for row in reached[1:]) or "none"])
-    return table(["up to users", "first limit reached", "then"], rows, right=False)
+        rows.append([f"up to {users:,}", first, "; ".join(row[0] for row in reached[1:]) or "none"])
+    return table(["users", "first limit reached", "then"], rows, right=False)
 
 
 def stream():
