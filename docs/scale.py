@@ -317,7 +317,7 @@ def rates(users):
         "messages sent": at_peak(SENDS, users),
         "all requests at API Gateway, with pings and pushes": at_peak(HTTP_REQUESTS + VISITS + PINGS + PUSHED, users),
         "WebSockets opened": at_peak(VISITS, users),
-        "WebSockets open, not a second": users * ACTIVE * ONLINE_MINUTES / 1_440 * PEAK,
+        "WebSockets open at that time": users * ACTIVE * ONLINE_MINUTES / 1_440 * PEAK,
         "records for the stream handler": at_peak(RECORDS, users),
         "write units, the index included": at_peak(ALL_WRITES, users),
         "read units": at_peak(ALL_READS, users),
