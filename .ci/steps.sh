@@ -1,4 +1,4 @@
-# Steps with a time limit and a table of results; sourced by .ci/run and .ci/full.
+# Named steps with a time limit and a table of results; sourced by .ci/run and .ci/full.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -37,6 +37,43 @@ step() {
 # row NAME RESULT SECONDS
 row() {
     summary+=("$(printf '%-34s %-8s %4d:%02d' "$1" "$2" $(($3 / 60)) $(($3 % 60)))")
+}
+
+# Names of the steps to run, if not all; names of all steps.
+chosen=()
+known=()
+list=false
+
+# choose ARGUMENTS...: reads names of steps and --list.
+choose() {
+    local argument
+    for argument in "$@"; do
+        case $argument in
+            --list) list=true ;;
+            -*) echo "unknown option $argument; see the top of $0" && exit 2 ;;
+            *) chosen+=("$argument") ;;
+        esac
+    done
+}
+
+# wanted NAME: whether the step is to run.
+wanted() {
+    known+=("$1")
+    ! $list && { ((${#chosen[@]} == 0)) || [[ " ${chosen[*]} " == *" $1 "* ]]; }
+}
+
+# all_steps_named: prints the names for --list, and fails the run for names that no step has.
+all_steps_named() {
+    local name
+    if $list; then
+        trap - EXIT
+        rm -rf "$results"
+        printf '%s\n' "${known[@]}"
+        exit
+    fi
+    for name in "${chosen[@]}"; do
+        [[ " ${known[*]} " == *" $name "* ]] || { echo "no step is called $name; the steps are: ${known[*]}"; failed=1; }
+    done
 }
 
 not_run() {
