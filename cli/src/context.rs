@@ -102,6 +102,12 @@ impl Context {
         Self { global: Global { table: Some(name.to_owned()), ..self.global.clone() }, ..self.clone() }
     }
 
+    /// The context for commands that have no local target.
+    #[must_use]
+    pub(crate) fn in_aws(&self) -> Self {
+        Self { global: Global { target: Target::Aws, ..self.global.clone() }, ..self.clone() }
+    }
+
     #[must_use]
     pub fn is_aws(&self) -> bool {
         self.global.target == Target::Aws

@@ -10,6 +10,8 @@ mod server;
 mod sessions;
 mod setup;
 
+pub(crate) use setup::migrate;
+
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Creates the database in the URL if it does not exist
@@ -37,7 +39,7 @@ pub async fn run(context: &Context, command: Command) -> Result<Outcome> {
     match command {
         Command::Create => server::create(context, &database).await?,
         Command::Drop(options) => server::drop(context, &database, options).await?,
-        Command::Migrate => setup::migrate(context, &database).await?,
+        Command::Migrate => migrate(context, &database).await?,
         Command::Seed => setup::seed(context, &database).await?,
         Command::Setup(options) => return setup::run(context, &database, &options).await,
         Command::Connect(options) => psql::run(&database, &options).await?,

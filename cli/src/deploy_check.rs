@@ -13,24 +13,23 @@ use reqwest::Method;
 
 use self::{
     api::Api,
-    calls::Calls,
     conversation::Pair,
     pool::{Pool, TEST_HANDLES, TestUser},
     report::{Problem, Report, Success},
     socket::Address,
-    stack::Stack,
 };
 use crate::{
     advice::advised,
+    aws_calls::Calls,
     chat::api::{self as chat_api, TokenError, bearer},
     cognito::pool as user_pool,
     context::{Context, account, note},
     outcome::Outcome,
+    stack::{Stack, WEBSOCKET_URL},
 };
 
 mod alarms;
 mod api;
-mod calls;
 mod conversation;
 mod events;
 mod pool;
@@ -68,6 +67,9 @@ Exit code 3: a check failed. 1: nothing could be checked.";
 /// The test users of the local stack: demo users without conversations.
 const LOCAL_HANDLES: [&str; 2] = ["lore", "mock"];
 
+/// The default of `--timeout`.
+const TIMEOUT: u64 = 30;
+
 #[derive(Clone, Debug, Args)]
 pub struct Options {
     /// The CloudFormation stack
@@ -101,11 +103,33 @@ pub struct Options {
     client: Option<String>,
 
     /// The time limit for inboxes to show a message
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=900))]
+    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT, value_parser = clap::value_parser!(u64).range(1..=900))]
     timeout: u64,
 
     #[command(flatten)]
     pool: user_pool::Options,
+}
+
+impl Options {
+    /// The checks of a stack that has just been deployed.
+    pub(crate) fn after_deployment(
+        stack: &str,
+        origin: Vec<String>,
+        create_test_users: bool,
+        websocket_url: Option<String>,
+    ) -> Self {
+        Self {
+            stack: Some(stack.to_owned()),
+            websocket_url,
+            origin,
+            sender: None,
+            receiver: None,
+            create_test_users,
+            client: None,
+            timeout: TIMEOUT,
+            pool: user_pool::Options { user_pool: None, cognito_url: None },
+        }
+    }
 }
 
 pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
@@ -261,7 +285,7 @@ impl Deployment {
     async fn check(&self, context: &Context, options: &Options, report: &mut Report) -> Result<()> {
         let calls = self.sdk.as_ref().map(Calls::new).transpose()?;
         let output = |name: &str| self.stack.as_ref().and_then(|stack| stack.output(name));
-        let check = self.stack.as_ref().map(|stack| async { stack.check() });
+        let check = self.stack.as_ref().map(|stack| async { stack::check(stack) });
         report.check_or_skip("stack", check, "--stack").await?;
         self.check_table(context, report, calls.as_ref()).await?;
         let check = self.pool.as_ref();
@@ -299,7 +323,7 @@ impl Deployment {
     }
 
     fn websocket_address(&self, options: &Options) -> Address {
-        let output = self.stack.as_ref().map(|stack| stack.output(stack::WEBSOCKET_URL));
+        let output = self.stack.as_ref().map(|stack| stack.output(WEBSOCKET_URL));
         match (&options.websocket_url, output) {
             (Some(url), _) => Ok(url.clone()),
             (None, Some(Some(url))) => Ok(url.to_owned()),

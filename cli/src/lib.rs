@@ -5,13 +5,18 @@
 
 mod advice;
 mod arguments;
+mod aws_calls;
+mod bucket;
 pub mod chat;
 pub mod cognito;
 pub mod context;
 pub mod db;
 pub mod ddb;
+pub mod deploy;
 pub mod deploy_check;
+pub mod destroy;
 pub mod doctor;
+mod files;
 pub mod global;
 mod http_client;
 pub mod listing;
@@ -24,6 +29,7 @@ pub mod outcome;
 pub mod output;
 pub mod reports;
 mod retry;
+mod stack;
 mod table;
 pub mod users;
 mod websocket;
@@ -90,6 +96,8 @@ pub async fn run(cli: Cli) -> Result<Outcome> {
         Command::SignOut(command) => chat::sign_out(&context, &command).await,
         Command::DeleteAccount(command) => chat::delete_account(&context, &command).await,
         Command::Watch(command) => Box::pin(chat::watch(&context, &command)).await,
+        Command::Deploy(options) => Box::pin(deploy::run(&context, options)).await,
+        Command::Destroy(options) => Box::pin(destroy::run(&context, options)).await,
         Command::DeployCheck(options) => Box::pin(deploy_check::run(&context, options)).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

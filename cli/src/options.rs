@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{chat, cognito, db, ddb, deploy_check, global::Global, reports, users};
+use crate::{chat, cognito, db, ddb, deploy, deploy_check, destroy, global::Global, reports, users};
 
 /// Cruddur Messages: tables, users, access patterns, a doctor for inboxes, and a chat in the terminal.
 #[derive(Clone, Debug, Parser)]
@@ -35,6 +35,12 @@ pub enum Command {
     /// The Cognito user pool
     #[command(subcommand)]
     Cognito(cognito::Command),
+    /// Deploys to AWS, or updates a deployment
+    #[command(long_about = deploy::LONG_ABOUT, after_help = deploy::AFTER_HELP)]
+    Deploy(deploy::Options),
+    /// Deletes a deployment in AWS
+    #[command(long_about = destroy::LONG_ABOUT, after_help = destroy::AFTER_HELP)]
+    Destroy(destroy::Options),
     /// Checks a deployment from outside: resources, routes, two messages between test users, alarms
     #[command(long_about = deploy_check::LONG_ABOUT, after_help = deploy_check::AFTER_HELP)]
     DeployCheck(deploy_check::Options),

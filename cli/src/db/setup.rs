@@ -61,7 +61,7 @@ pub(super) async fn run(context: &Context, database: &Database, options: &Option
     }
 }
 
-pub(super) async fn migrate(context: &Context, database: &Database) -> Result<()> {
+pub(crate) async fn migrate(context: &Context, database: &Database) -> Result<()> {
     let mut connection = database.connect().await?;
     let applied = migrations::run(&mut connection.client).await;
     connection.close().await;

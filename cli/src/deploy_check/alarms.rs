@@ -4,12 +4,12 @@ use aws_config::SdkConfig;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{
-    calls::{CLOUDWATCH, Calls},
-    report::{CheckResult, Problem, Success},
+use super::report::{CheckResult, Problem, Success};
+use crate::{
+    aws_calls::{CLOUDWATCH, Calls},
+    context::aws_error,
     stack::{Stack, WEBSOCKET_URL},
 };
-use crate::context::aws_error;
 
 /// CloudWatch's limit for a page.
 const PAGE: u32 = 100;
@@ -80,7 +80,8 @@ async fn alarms(calls: &Calls, prefix: &str) -> Result<Vec<Alarm>, Problem> {
             "NextToken": token,
         });
         let target = "GraniteServiceVersion20100801.DescribeAlarms";
-        let page: Page = calls.json(CLOUDWATCH, target, &body, "cloudwatch:DescribeAlarms").await?;
+        let page = calls.json(CLOUDWATCH, target, &body).await;
+        let page: Page = page.map_err(|error| Problem::of_error(&error, "cloudwatch:DescribeAlarms"))?;
         alarms.extend(page.metric_alarms.into_iter().chain(page.composite_alarms));
         token = page.next_token.filter(|token| !token.is_empty());
         if token.is_none() {

@@ -13,11 +13,13 @@ use http::{HeaderValue, Method, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::{
-    calls::{Calls, LAMBDA, function_name},
-    report::{CheckResult, Problem, Success},
+use super::report::{CheckResult, Problem, Success};
+use crate::{
+    aws_calls::{Calls, LAMBDA, function_name},
+    chat::api::bearer,
+    cognito::pool::UserPool,
+    context::aws_error,
 };
-use crate::{chat::api::bearer, cognito::pool::UserPool, context::aws_error};
 
 /// The handles of the test users.
 pub(super) const TEST_HANDLES: [&str; 2] = ["deploy-check-a", "deploy-check-b"];
@@ -118,7 +120,10 @@ impl Pool {
         let permission = "lambda:InvokeFunction on the function post-confirmation";
         let mut request = Request::new(event.to_string());
         *request.method_mut() = Method::POST;
-        let answer: Value = calls.call(LAMBDA, &path, &request, permission).await?;
+        let answer: Value = calls
+            .call(LAMBDA, &path, &request)
+            .await
+            .map_err(|error| Problem::of_error(&error, permission))?;
         if answer == event {
             // The response does not show whether the user was added. The check of the token does.
             return Ok(Success::new(format!("it responded for {handle}")));

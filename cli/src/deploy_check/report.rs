@@ -57,6 +57,11 @@ impl Problem {
         Self { seen: seen.into(), advice: advice.into() }
     }
 
+    /// Describes a failed call to AWS, which requires `permission`.
+    pub(super) fn of_error(error: &anyhow::Error, permission: &str) -> Self {
+        Self::of_call(format!("{error:#}"), permission)
+    }
+
     /// A failed call to AWS, which requires `permission`.
     pub(super) fn of_call(seen: impl Into<String>, permission: &str) -> Self {
         let seen = seen.into();

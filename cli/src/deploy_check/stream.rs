@@ -4,10 +4,8 @@ use http::Request;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::{
-    calls::{Calls, LAMBDA, SQS, function_name},
-    report::{CheckResult, Problem, Success},
-};
+use super::report::{CheckResult, Problem, Success};
+use crate::aws_calls::{Calls, LAMBDA, SQS, function_name};
 
 /// Checks that the stream has one mapping, which is enabled, configured as in the template, and without problems.
 pub(super) async fn check_mapping(calls: &Calls, stream_arn: &str) -> CheckResult {
@@ -16,7 +14,10 @@ pub(super) async fn check_mapping(calls: &Calls, stream_arn: &str) -> CheckResul
         utf8_percent_encode(stream_arn, NON_ALPHANUMERIC)
     );
     let permission = "lambda:ListEventSourceMappings";
-    let answer: Value = calls.call(LAMBDA, &path, &Request::default(), permission).await?;
+    let answer: Value = calls
+        .call(LAMBDA, &path, &Request::default())
+        .await
+        .map_err(|error| Problem::of_error(&error, permission))?;
     let mappings = answer.get("EventSourceMappings").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let [mapping] = mappings else {
         let count = mappings.len();
@@ -73,7 +74,10 @@ fn assess(mapping: &Value) -> CheckResult {
 pub(super) async fn check_dead_letters(calls: &Calls, queue_url: &str) -> CheckResult {
     let body = json!({"QueueUrl": queue_url, "AttributeNames": ["ApproximateNumberOfMessages"]});
     let permission = "sqs:GetQueueAttributes";
-    let answer: Value = calls.json(SQS, "AmazonSQS.GetQueueAttributes", &body, permission).await?;
+    let answer: Value = calls
+        .json(SQS, "AmazonSQS.GetQueueAttributes", &body)
+        .await
+        .map_err(|error| Problem::of_error(&error, permission))?;
     let count = answer.pointer("/Attributes/ApproximateNumberOfMessages").and_then(Value::as_str);
     match count.unwrap_or("an unknown number of") {
         "0" => Ok(Success::new("none")),

@@ -1,7 +1,7 @@
-//! Signed calls to AWS services with JSON protocols.
+//! Signed calls to AWS services without their SDK crates.
 //!
-//! Four calls to three services. Their SDK crates would enable event streams and request compression, and with these
-//! features every other SDK crate would be compiled again, for the functions' tests as well.
+//! A dozen calls to four services. Their SDK crates would enable event streams, checksums and request compression, and
+//! with these features every other SDK crate would be compiled again, for the functions' tests as well.
 
 use std::time::Duration;
 
@@ -9,7 +9,10 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    http_request::{
+        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+        UriPathNormalizationMode, sign,
+    },
     sign::v4::SigningParams,
 };
 use aws_smithy_runtime_api::client::identity::Identity;
@@ -20,27 +23,35 @@ use reqwest::{Client, redirect};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::report::Problem;
-use crate::{output::printable, retry::AWS_CALLS};
+use crate::{http_client, output::printable, retry::AWS_CALLS};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
+/// The time limit of an upload.
+const UPLOAD_LIMIT: Duration = Duration::from_mins(10);
+
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Service {
+pub(crate) struct Service {
     /// The service's name in host names.
     host: &'static str,
     /// The SDKs' variable for another endpoint.
     variable: &'static str,
+    limit: Duration,
 }
 
-pub(super) const CLOUDWATCH: Service =
-    Service { host: "monitoring", variable: "AWS_ENDPOINT_URL_CLOUDWATCH" };
-pub(super) const LAMBDA: Service = Service { host: "lambda", variable: "AWS_ENDPOINT_URL_LAMBDA" };
-pub(super) const SQS: Service = Service { host: "sqs", variable: "AWS_ENDPOINT_URL_SQS" };
+pub(crate) const CLOUDWATCH: Service =
+    Service { host: "monitoring", variable: "AWS_ENDPOINT_URL_CLOUDWATCH", limit: LIMIT };
+pub(crate) const LAMBDA: Service =
+    Service { host: "lambda", variable: "AWS_ENDPOINT_URL_LAMBDA", limit: LIMIT };
+pub(crate) const S3: Service =
+    Service { host: S3_HOST, variable: "AWS_ENDPOINT_URL_S3", limit: UPLOAD_LIMIT };
+pub(crate) const SQS: Service = Service { host: "sqs", variable: "AWS_ENDPOINT_URL_SQS", limit: LIMIT };
+
+const S3_HOST: &str = "s3";
 
 /// A client with the account's credentials.
 #[derive(Debug)]
-pub(super) struct Calls {
+pub(crate) struct Calls {
     client: Client,
     region: String,
     credentials: SharedCredentialsProvider,
@@ -58,66 +69,72 @@ struct ErrorDocument {
 }
 
 impl Calls {
-    pub(super) fn new(sdk: &SdkConfig) -> Result<Self> {
-        let client = Client::builder().redirect(redirect::Policy::none()).timeout(LIMIT).build()?;
+    pub(crate) fn new(sdk: &SdkConfig) -> Result<Self> {
+        let client = http_client::for_url(sdk.endpoint_url().unwrap_or_default());
+        let client = client.redirect(redirect::Policy::none()).build()?;
         let region = sdk.region().context("no AWS region is set")?.to_string();
         let credentials = sdk.credentials_provider().context("there are no AWS credentials")?;
         Ok(Self { client, region, credentials, endpoint: sdk.endpoint_url().map(str::to_owned) })
     }
 
-    /// Calls `target`, such as `AmazonSQS.GetQueueAttributes`, which requires `permission`.
-    pub(super) async fn json<T: DeserializeOwned>(
+    /// Calls `target`, such as `AmazonSQS.GetQueueAttributes`.
+    pub(crate) async fn json<T: DeserializeOwned>(
         &self,
         service: Service,
         target: &'static str,
         body: &Value,
-        permission: &str,
-    ) -> Result<T, Problem> {
+    ) -> Result<T> {
         let mut request = Request::new(body.to_string());
         let headers = request.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
         headers.insert("x-amz-target", HeaderValue::from_static(target));
         *request.method_mut() = Method::POST;
-        self.call(service, "/", &request, permission).await
+        self.call(service, "/", &request).await
     }
 
-    /// Sends the method, headers and body of `request` to the encoded `path`, which requires `permission`.
-    pub(super) async fn call<T: DeserializeOwned>(
+    /// Sends the method, headers and body of `request` to the encoded `path`, and parses the response.
+    pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         service: Service,
         path: &str,
         request: &Request<String>,
-        permission: &str,
-    ) -> Result<T, Problem> {
+    ) -> Result<T> {
+        let url = format!("{}{path}", self.endpoint(service));
+        let answer = self.send(service, &url, request).await;
+        let answer = answer.and_then(|(status, text)| parse(status, &text));
+        answer.with_context(|| format!("{} in {}", service.host, self.region))
+    }
+
+    /// Sends a request to `url` of a service, with retries. Returns the response's status and body.
+    pub(crate) async fn send<B: AsRef<[u8]>>(
+        &self,
+        service: Service,
+        url: &str,
+        request: &Request<B>,
+    ) -> Result<(StatusCode, String)> {
         let mut waits = AWS_CALLS.build();
-        let answer = loop {
-            let answer = self.call_once(service, path, request).await;
+        loop {
+            let answer = self.send_once(service, url, request).await;
             let is_transient = answer
                 .as_ref()
                 .is_ok_and(|(status, text)| status.is_server_error() || text.contains("Throttl"));
             match waits.next().filter(|_| is_transient) {
                 Some(wait) => tokio::time::sleep(wait).await,
-                None => break answer,
+                None => return answer,
             }
-        };
-        let answer = answer.and_then(|(status, text)| parse(status, &text));
-        answer.map_err(|error| {
-            let seen = format!("{} in {}: {error:#}", service.host, self.region);
-            Problem::of_call(seen, permission)
-        })
+        }
     }
 
-    async fn call_once(
+    async fn send_once<B: AsRef<[u8]>>(
         &self,
         service: Service,
-        path: &str,
-        request: &Request<String>,
+        url: &str,
+        request: &Request<B>,
     ) -> Result<(StatusCode, String)> {
-        let url = format!("{}{path}", self.endpoint(service));
-        let signed = self.signature(service, &url, request).await?;
-        let signed_request = self.client.request(request.method().clone(), &url);
+        let signed = self.signature(service, url, request).await?;
+        let signed_request = self.client.request(request.method().clone(), url).timeout(service.limit);
         let signed_request = signed_request.headers(request.headers().clone()).headers(signed);
-        let answer = signed_request.body(request.body().clone()).send().await;
+        let answer = signed_request.body(request.body().as_ref().to_vec()).send().await;
         let answer = answer.map_err(|error| anyhow!("can't be reached ({})", Chain(&error.without_url())))?;
         let status = answer.status();
         let text = answer
@@ -127,18 +144,29 @@ impl Calls {
         Ok((status, text))
     }
 
-    async fn signature(&self, service: Service, url: &str, request: &Request<String>) -> Result<HeaderMap> {
+    async fn signature<B: AsRef<[u8]>>(
+        &self,
+        service: Service,
+        url: &str,
+        request: &Request<B>,
+    ) -> Result<HeaderMap> {
         let identity: Identity = self.credentials.provide_credentials().await?.into();
+        let mut settings = SigningSettings::default();
+        if service.host == S3_HOST {
+            settings.percent_encoding_mode = PercentEncodingMode::Single;
+            settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+            settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        }
         let params = SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
             .name(service.host)
             .time(Clock::system().now().into())
-            .settings(SigningSettings::default())
+            .settings(settings)
             .build()?;
         let headers = request.headers().iter();
         let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let body = SignableBody::Bytes(request.body().as_bytes());
+        let body = SignableBody::Bytes(request.body().as_ref());
         let signable = SignableRequest::new(request.method().as_str(), url, headers, body)?;
         let (instructions, _) = sign(signable, &params.into())?.into_parts();
         let signed = instructions.headers().map(|(name, value)| {
@@ -147,6 +175,16 @@ impl Calls {
             Ok((HeaderName::try_from(name)?, value))
         });
         signed.collect()
+    }
+
+    /// The URL of a bucket without a trailing slash.
+    pub(crate) fn bucket_url(&self, bucket: &str) -> String {
+        let endpoint = self.endpoint(S3);
+        match endpoint.strip_prefix("https://s3.") {
+            // Certificates for virtual hosts cover one label.
+            Some(rest) if !bucket.contains('.') => format!("https://{bucket}.s3.{rest}"),
+            _ => format!("{endpoint}/{bucket}"),
+        }
     }
 
     /// The endpoint without a trailing slash.
@@ -161,7 +199,7 @@ impl Calls {
 }
 
 /// The name of a function in its ARN, or in that of a version or an alias.
-pub(super) fn function_name(arn: &str) -> &str {
+pub(crate) fn function_name(arn: &str) -> &str {
     arn.split(':').nth(6).unwrap_or(arn)
 }
 
