@@ -3,6 +3,7 @@
 import sys
 
 import aws
+import command
 import guided
 import life
 import release
@@ -10,6 +11,7 @@ import sets
 import sockets
 
 SCENARIOS = {
+    "command": command.run,
     "life": life.run,
     "sockets": sockets.run,
     # The dead letter takes a minute; the next two scenarios have accounts of their own.
