@@ -17,9 +17,12 @@ export function repeated(texts: readonly string[]): string[] {
   return texts.filter((text) => seen.size === seen.add(text).size);
 }
 
-/** The uuids that no event contains. */
+/** The new messages of an event. */
+const newMessages = ({ type, message_uuids: uuids }: LogEvent) => (type === 'message' ? (uuids ?? []) : []);
+
+/** The uuids of messages that no event announces. */
 export function unlogged(log: readonly LogEvent[], uuids: readonly string[]): string[] {
-  return missing(uuids, log.flatMap(({ message_uuids: logged }) => logged ?? []));
+  return missing(uuids, log.flatMap(newMessages));
 }
 
 /** Where the numbers of a log that is read from `start` are not consecutive. */
@@ -35,8 +38,9 @@ export function gaps(log: readonly LogEvent[], start: number): string[] {
 /** The messages that are logged again although the log could still tell. */
 export function earlyRepetitions(log: readonly LogEvent[]): string[] {
   const rows = new Map<string, number>();
-  return log.flatMap(({ number, message_uuids: uuids }) =>
-    (uuids ?? []).flatMap((uuid) => {
+  return log.flatMap((event) =>
+    newMessages(event).flatMap((uuid) => {
+      const { number } = event;
       const before = rows.get(uuid);
       rows.set(uuid, number);
       return before === undefined || number - before > TAIL ? [] : [`${uuid} is in the rows ${before} and ${number}`];
