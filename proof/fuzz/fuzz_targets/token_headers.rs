@@ -76,7 +76,7 @@ fuzz_target!(|lines: Vec<Line<'_>>| {
         _ => false,
     };
     match block_on(VERIFIER.authenticate(&headers)) {
-        Ok(subject) => assert!(is_good && subject.as_str() == SUBJECT, "accepted {values:?}"),
+        Ok(sign_in) => assert!(is_good && sign_in.subject.as_str() == SUBJECT, "accepted {values:?}"),
         Err(error) => assert!(!is_good, "refused a good token: {error}"),
     }
 });
