@@ -173,7 +173,7 @@ fuzz_target!(|token: Token<'_>| {
     let mut headers = HeaderMap::new();
     headers.insert(header::AUTHORIZATION, HeaderValue::try_from(value).expect("visible ASCII"));
     match (block_on(VERIFIER.authenticate(&headers)), expected) {
-        (Ok(subject), expected) => assert_eq!(Some(subject.as_str()), expected, "accepted {token:?}"),
+        (Ok(sign_in), expected) => assert_eq!(Some(sign_in.subject.as_str()), expected, "accepted {token:?}"),
         // Raw bytes may repeat a name or nest deeply, and are then correctly rejected.
         (Err(_), Some(_)) if bytes_alone => {}
         (Err(error), expected) => assert_eq!(expected, None, "refused {token:?}: {error:?}"),
