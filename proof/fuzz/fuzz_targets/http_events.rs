@@ -169,7 +169,7 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| Functions {
 });
 
 /// Codes with their statuses, in the order of the table in the design (section 5).
-const CODES: [(u16, &str); 22] = [
+const CODES: [(u16, &str); 24] = [
     (400, "body_invalid"),
     (404, "user_not_found"),
     (413, "body_too_large"),
@@ -188,6 +188,8 @@ const CODES: [(u16, &str); 22] = [
     (422, "reaction_invalid"),
     (422, "reply_to_invalid"),
     (422, "display_name_invalid"),
+    (422, "messages_from_invalid"),
+    (422, "prefix_invalid"),
     (422, "muted_until_invalid"),
     (422, "cleared_invalid"),
     (422, "reason_invalid"),
