@@ -140,16 +140,16 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let sdk = &context.aws_config().await?;
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let account = account(sdk).await?;
-    step(output, "AWS", &format!("account {account}, region {region}"))?;
+    output.step("AWS", &format!("account {account}, region {region}"))?;
 
     let template = Template::read(options.template.as_deref())?;
-    step(output, "template", &template.source)?;
+    output.step("template", &template.source)?;
     let artifacts = Artifacts::find(options.artifacts.as_deref(), &template.functions)?;
     let (number, folder) = (template.functions.len(), artifacts.folder.display());
-    step(output, "functions", &format!("{number} for {} in {folder}", artifacts.architecture))?;
+    output.step("functions", &format!("{number} for {} in {folder}", artifacts.architecture))?;
     let (stack, state) = settled(sdk, &options.stack, output).await?;
     let status = stack.as_ref().map_or("not there yet", |stack| &*stack.status);
-    step(output, "stack", &format!("{} ({status})", options.stack))?;
+    output.step("stack", &format!("{} ({status})", options.stack))?;
 
     let answers_file = format!("deploy-{account}-{region}-{}.json", options.stack);
     let kept = match (&stack, state) {
@@ -161,13 +161,13 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let calls = Calls::new(sdk)?;
     check_concurrency(&calls, &template, &answers, stack.as_ref()).await?;
     let owner = if options.skip_database {
-        step(output, "database", "skipped")?;
+        output.step("database", "skipped")?;
         None
     } else {
         let owner = database::as_owner(context, ask)?;
         let database = owner.database().await?;
         database.connect().await?.close().await;
-        step(output, "database", &format!("{} can be reached", database.place))?;
+        output.step("database", &format!("{} can be reached", database.place))?;
         Some(owner)
     };
 
@@ -178,14 +178,14 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let proposal = Proposal { stack: &options.stack, is_new, template_url, parameters };
     let changes = ChangeSet::create(sdk, proposal).await?;
     if let Some(changes) = &changes {
-        step(output, "changes", &format!("{} resources", changes.changes.len()))?;
+        output.step("changes", &format!("{} resources", changes.changes.len()))?;
         changes.print(output, options.plan)?;
         if let Err(error) = changes.check() {
             changes.discard(is_new).await?;
             return Err(error);
         }
     } else {
-        step(output, "changes", "none")?;
+        output.step("changes", "none")?;
     }
     if options.plan {
         if let Some(changes) = changes {
@@ -207,11 +207,6 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     finish(context, sdk, &options, &template).await
 }
 
-/// Prints a finished step.
-fn step(output: Output, name: &str, seen: &str) -> Result<()> {
-    output.result(&format!("{name:10}  {}", printable(seen)), &json!({"step": name, "seen": seen}))
-}
-
 /// Prints the steps that follow a plan.
 fn plan(output: Output, migrates: bool, skip_check: bool) -> Result<Outcome> {
     let steps = [
@@ -223,7 +218,7 @@ fn plan(output: Output, migrates: bool, skip_check: bool) -> Result<Outcome> {
         (!skip_check).then_some("check the deployment"),
     ];
     for seen in steps.into_iter().flatten() {
-        step(output, "then", seen)?;
+        output.step("then", seen)?;
     }
     Ok(Outcome::Done)
 }
@@ -232,7 +227,7 @@ fn plan(output: Output, migrates: bool, skip_check: bool) -> Result<Outcome> {
 async fn settled(sdk: &SdkConfig, name: &str, output: Output) -> Result<(Option<Stack>, State)> {
     let mut stack = Stack::find(sdk, name).await?;
     if let Some(found) = stack.as_ref().filter(|stack| is_running(&stack.status)) {
-        step(output, "stack", &format!("{name} ({}), until it ends", found.status))?;
+        output.step("stack", &format!("{name} ({}), until it ends", found.status))?;
         Events::of_running(sdk, &found.id).follow(output, None).await?;
         stack = Stack::find(sdk, name).await?;
     }
@@ -313,7 +308,7 @@ async fn upload(
 ) -> Result<String> {
     if !bucket.exists().await? {
         bucket.create().await?;
-        step(output, "bucket", &format!("created {}", bucket.name))?;
+        output.step("bucket", &format!("created {}", bucket.name))?;
     }
     let stack = &options.stack;
     let bar = progress("uploading functions", Some(template.functions.len() as u64));
@@ -336,7 +331,7 @@ async fn upload(
     });
     let key = format!("{stack}/template-{}.yaml", digest(text.as_bytes()));
     bucket.put(&key, text.into_bytes()).await?;
-    step(output, "upload", &format!("{uploaded} functions to the bucket {}", bucket.name))?;
+    output.step("upload", &format!("{uploaded} functions to the bucket {}", bucket.name))?;
     Ok(bucket.url_of(&key))
 }
 
@@ -353,7 +348,7 @@ async fn execute(sdk: &SdkConfig, output: Output, changes: &ChangeSet<'_>, state
     changes.execute(keep).await?;
     let status = events.follow(output, Some(changes.changes.len() as u64)).await?;
     if matches!(&*status, "CREATE_COMPLETE" | "UPDATE_COMPLETE") {
-        return step(output, "stack", &status);
+        return output.step("stack", &status);
     }
     let tip = if keep {
         "correct the cause, such as a value with --parameter NAME=VALUE, and run the command again: it continues"
@@ -379,7 +374,7 @@ async fn finish(
     let protection = client.update_termination_protection().stack_name(name);
     let protection = protection.enable_termination_protection(true).send().await;
     protection.map_err(|error| aws_error(&place(sdk), &error))?;
-    step(output, "protection", "no update replaces the data, and the stack can't be deleted by mistake")?;
+    output.step("protection", "no update replaces the data, and the stack can't be deleted by mistake")?;
 
     let stack = Stack::describe(sdk, name).await?;
     let origins = stack.parameters.get("AllowedOrigins").map(String::as_str).unwrap_or_default();
@@ -400,7 +395,7 @@ async fn finish(
     if let Some(file) = &options.config {
         let text = format!("{}\n", serde_json::to_string_pretty(&config)?);
         fs::write(file, text).with_context(|| format!("failed to write {}", file.display()))?;
-        step(output, "config", &format!("written to {}", file.display()))?;
+        output.step("config", &format!("written to {}", file.display()))?;
     }
     if output.is_json() {
         output.json(&json!({"config": config}))?;

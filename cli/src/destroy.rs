@@ -13,7 +13,6 @@ use aws_sdk_cognitoidentityprovider::{
 };
 use aws_sdk_dynamodb::Client as DynamoDb;
 use clap::Args;
-use serde_json::json;
 use tokio::time::sleep;
 
 use crate::{
@@ -87,7 +86,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let sdk = &context.aws_config().await?;
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let account = account(sdk).await?;
-    step(output, "AWS", &format!("account {account}, region {region}"))?;
+    output.step("AWS", &format!("account {account}, region {region}"))?;
     let stack = Stack::find(sdk, name).await?;
     let data = match &stack {
         Some(stack) => Data {
@@ -98,7 +97,7 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     };
     let has_data = data.table.is_some() || data.pool.is_some();
     let Some(stack) = stack else {
-        step(output, "stack", &format!("{name} is not there"))?;
+        output.step("stack", &format!("{name} is not there"))?;
         if options.with_data && has_data {
             confirm(&options, &consequence(None, &data))?;
             delete_data(sdk, output, &data).await?;
@@ -119,17 +118,12 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     } else {
         for (what, remains) in [("the table", &data.table), ("the user pool", &data.pool)] {
             if let Some(remains) = remains {
-                step(output, "remains", &format!("{what} {remains}"))?;
+                output.step("remains", &format!("{what} {remains}"))?;
             }
         }
     }
-    step(output, "remains", "the database of users, and the web client's host")?;
+    output.step("remains", "the database of users, and the web client's host")?;
     Ok(Outcome::Done)
-}
-
-/// Prints a finished step.
-fn step(output: Output, name: &str, seen: &str) -> Result<()> {
-    output.result(&format!("{name:10}  {}", printable(seen)), &json!({"step": name, "seen": seen}))
 }
 
 /// A sentence about what a confirmation deletes.
@@ -175,7 +169,7 @@ async fn delete_stack(sdk: &SdkConfig, output: Output, stack: &Stack) -> Result<
     };
     let status = events.follow(output, None).await?;
     if status == "DELETE_COMPLETE" {
-        return step(output, "deleted", &format!("the stack {}", stack.name));
+        return output.step("deleted", &format!("the stack {}", stack.name));
     }
     Err(advised(
         format!("the deletion failed, and the stack is {status}"),
@@ -196,9 +190,9 @@ async fn delete_code(
         return Ok(());
     }
     let number = bucket.delete_all(&format!("{}/", options.stack)).await?;
-    step(output, "deleted", &format!("{number} objects in the bucket {}", bucket.name))?;
+    output.step("deleted", &format!("{number} objects in the bucket {}", bucket.name))?;
     if options.bucket.is_none() && bucket.delete_if_empty().await? {
-        step(output, "deleted", &format!("the bucket {}", bucket.name))?;
+        output.step("deleted", &format!("the bucket {}", bucket.name))?;
     }
     Ok(())
 }
@@ -206,11 +200,11 @@ async fn delete_code(
 async fn delete_data(sdk: &SdkConfig, output: Output, data: &Data) -> Result<()> {
     if let Some(table) = &data.table {
         delete_table(sdk, table).await?;
-        step(output, "deleted", &format!("the table {table}"))?;
+        output.step("deleted", &format!("the table {table}"))?;
     }
     if let Some(pool) = &data.pool {
         delete_pool(sdk, pool).await?;
-        step(output, "deleted", &format!("the user pool {pool}"))?;
+        output.step("deleted", &format!("the user pool {pool}"))?;
     }
     Ok(())
 }

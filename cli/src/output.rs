@@ -10,6 +10,7 @@ use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
+use serde_json::json;
 use unicode_width::UnicodeWidthChar as _;
 
 use crate::global::Format;
@@ -57,6 +58,11 @@ impl Output {
     /// Writes the sentence, or the object with `--output json`.
     pub fn result(self, sentence: &str, value: &impl Serialize) -> Result<()> {
         if self.is_json() { self.json(value) } else { Ok(self.line(sentence)?) }
+    }
+
+    /// Writes a finished step of a long command.
+    pub(crate) fn step(self, name: &str, seen: &str) -> Result<()> {
+        self.result(&format!("{name:10}  {}", printable(seen)), &json!({"step": name, "seen": seen}))
     }
 
     /// Writes a table, with a header if stdout is a terminal, or an object per item with `--output json`.

@@ -51,7 +51,7 @@ pub(super) struct Answers {
     kept: Vec<String>,
 }
 
-/// Whether questions may be asked, and which.
+/// The questions that the command asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
     Nothing,

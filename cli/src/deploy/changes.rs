@@ -44,11 +44,11 @@ pub(super) struct Change {
     resource: String,
     #[serde(rename = "type")]
     kind: String,
-    /// Whether the resource is replaced: `True`, `False` or `Conditional`.
+    /// CloudFormation's `Replacement`: `True`, `False` or `Conditional`.
     replacement: Option<String>,
 }
 
-/// What a change set is for.
+/// The input of a change set.
 #[derive(Debug)]
 pub(super) struct Proposal<'a> {
     pub(super) stack: &'a str,
