@@ -1,4 +1,4 @@
-import { type BrowserContextOptions, type Page, test as base, expect } from '@playwright/test';
+import { type BrowserContextOptions, type Locator, type Page, test as base, expect } from '@playwright/test';
 import { ar as arabicPage } from '../app/src/texts/ar.ts';
 import { en as englishPage } from '../app/src/texts/en.ts';
 import { ar as arabicPages } from '../app/src/texts/pages/ar.ts';
@@ -58,34 +58,38 @@ export async function signInAs(page: Page, handle: string, onlyHere = false): Pr
 
 export const inbox = (page: Page) => page.getByRole('navigation', { name: t('inbox.label') });
 
+/** A page, or the part of an embedding page that shows a user's conversations. */
+type View = Page | Locator;
+
 /** The text field of the open conversation. */
-export const composer = (page: Page) => page.getByRole('textbox', { name: t('composer.field', { name: '' }).replace(/[\u2068\u2069]+$/, '').trim() });
+export const composer = (view: View) => view.getByRole('textbox', { name: t('composer.field', { name: '' }).replace(/[\u2068\u2069]+$/, '').trim() });
 
 /** The shown messages, oldest first. */
-export const messages = (page: Page) => page.locator('#conversation .cruddur-message');
+export const messages = (view: View) => view.locator('.cruddur-message');
 
-export const message = (page: Page, text: string) => messages(page).filter({ hasText: text });
+export const message = (view: View, text: string) => messages(view).filter({ hasText: text });
 
 export async function openConversation(page: Page, name: string): Promise<void> {
   await inbox(page).getByRole('link', { name }).click();
   await expect(composer(page)).toBeVisible();
 }
 
-/** The mark of a message that the server has stored, whether or not the other member has seen it. */
-export const sentMark = (page: Page, text: string) => {
-  const shows = (key: 'message.sent' | 'message.seen') => message(page, text).getByText(t(key), { exact: true });
-  return shows('message.sent').or(shows('message.seen'));
-};
+/** The text below a message which says that the server has stored it, or that the other member has seen it. */
+export const status = (view: View, text: string, key: 'message.sent' | 'message.seen') =>
+  message(view, text).getByText(t(key), { exact: true });
 
-export async function say(page: Page, text: string): Promise<void> {
-  await composer(page).fill(text);
-  await composer(page).press('Enter');
+/** The mark of a message that the server has stored, whether or not the other member has seen it. */
+export const sentMark = (view: View, text: string) => status(view, text, 'message.sent').or(status(view, text, 'message.seen'));
+
+export async function say(view: View, text: string): Promise<void> {
+  await composer(view).fill(text);
+  await composer(view).press('Enter');
 }
 
 /** Opens the menu of a message by a right click. */
-export async function openMenu(page: Page, text: string): Promise<void> {
-  await message(page, text).locator('.cruddur-bubble > p').click({ button: 'right' });
-  await expect(page.getByRole('menu', { name: t('menu.label') })).toBeVisible();
+export async function openMenu(view: View, text: string): Promise<void> {
+  await message(view, text).locator('.cruddur-bubble > p').click({ button: 'right' });
+  await expect(view.getByRole('menu', { name: t('menu.label') })).toBeVisible();
 }
 
 /** Marks the window; a reload removes the mark. */

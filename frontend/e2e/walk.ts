@@ -1,21 +1,8 @@
 import type { Locator } from '@playwright/test';
-import { expect, t } from './test.ts';
+import { composer, expect, message, openMenu, say, status, t } from './test.ts';
 
 const row = (view: Locator, name: string) => view.locator('.cruddur-group-item').filter({ hasText: name });
 const badge = (view: Locator, name: string, count: number) => row(view, name).getByText(t('inbox.unread', { count }), { exact: true });
-const message = (view: Locator, text: string) => view.locator('.cruddur-message').filter({ hasText: text });
-const mark = (view: Locator, text: string, key: 'message.sent' | 'message.seen') => message(view, text).getByText(t(key), { exact: true });
-const composer = (view: Locator) => view.locator('.cruddur-composer textarea');
-
-async function say(view: Locator, text: string): Promise<void> {
-  await composer(view).fill(text);
-  await composer(view).press('Enter');
-}
-
-async function openMenu(view: Locator, text: string): Promise<void> {
-  await message(view, text).locator('.cruddur-bubble > p').click({ button: 'right' });
-  await expect(view.getByRole('menu', { name: t('menu.label') })).toBeVisible();
-}
 
 /** Chooses from the menu of a message. */
 async function choose(view: Locator, text: string, item: Parameters<typeof t>[0]): Promise<void> {
@@ -41,7 +28,7 @@ export async function walk(lore: Locator, sunyoung: Locator, accept: () => Promi
   await lore.getByRole('combobox', { name: t('start.field') }).fill('sunyoung l');
   await lore.getByRole('option', { name: 'Sunyoung Lee' }).click();
   await say(lore, 'Shall we travel together?');
-  await expect(mark(lore, 'Shall we', 'message.sent')).toBeAttached();
+  await expect(status(lore, 'Shall we', 'message.sent')).toBeAttached();
   await accept();
   await expect(message(sunyoung, 'Shall we travel together?')).toBeVisible();
 
@@ -49,7 +36,7 @@ export async function walk(lore: Locator, sunyoung: Locator, accept: () => Promi
   await expect(composer(sunyoung)).toBeFocused();
   await say(sunyoung, 'Gladly. Were to?');
   await expect(message(lore, 'Gladly').locator('.cruddur-quote')).toContainText('Shall we travel together?');
-  await expect(mark(sunyoung, 'Gladly', 'message.seen')).toBeVisible();
+  await expect(status(sunyoung, 'Gladly', 'message.seen')).toBeVisible();
   await composer(sunyoung).press('ArrowUp');
   await sunyoung.getByRole('textbox', { name: t('edit.field') }).fill('Gladly. Where to?');
   await sunyoung.page().keyboard.press('Enter');
