@@ -38,7 +38,7 @@ pub(crate) const AFTER_HELP: &str = "\
 If the stack is deleted already, its data is deleted by name: --with-data --table NAME --user-pool ID.
 
 Examples:
-  cruddur destroy
+  cruddur destroy --unprotect
   cruddur destroy --unprotect --confirm cruddur-messages
   cruddur destroy --unprotect --with-data";
 
