@@ -21,9 +21,11 @@ interface Fixtures {
 
 export const test = base.extend<Fixtures>({
   accessTokenLifetime: [3600, { option: true }],
-  stack: async ({ accessTokenLifetime }, use) => {
+  stack: async ({ accessTokenLifetime, browser }, use) => {
     const stack = await Stack.start(accessTokenLifetime);
     await use(stack);
+    // Pages without a stack would try to connect for the rest of the run.
+    await Promise.all(browser.contexts().map((context) => context.close()));
     await stack.stop();
   },
   signIn: async ({ browser, stack }, use) => {

@@ -77,13 +77,15 @@ function Mute({ until }: { until: string }) {
 /** The button of the menu, whose code is loaded when it is opened. */
 function HeadMenu(props: Omit<ConversationMenuProps, 'anchor' | 'onClose'>) {
   const { text } = useTexts();
-  const [menu, setMenu] = useState<{ anchor: MenuAnchor; ConversationMenu: ComponentType<ConversationMenuProps> } | null>(null);
+  const [menu, setMenu] = useState<{ opening: number; anchor: MenuAnchor; ConversationMenu: ComponentType<ConversationMenuProps> } | null>(null);
+  const openings = useRef(0);
   const onClose = useCallback(() => setMenu(null), []);
 
   async function open(anchor: MenuAnchor): Promise<void> {
     try {
       const { ConversationMenu } = await import('./conversation-menu.tsx');
-      setMenu({ anchor, ConversationMenu });
+      openings.current += 1;
+      setMenu({ opening: openings.current, anchor, ConversationMenu });
     } catch {
       // Offline, or the page was replaced by a newer version.
     }
@@ -101,7 +103,7 @@ function HeadMenu(props: Omit<ConversationMenuProps, 'anchor' | 'onClose'>) {
       >
         <MoreIcon />
       </button>
-      {menu !== null && <menu.ConversationMenu {...props} anchor={menu.anchor} onClose={onClose} />}
+      {menu !== null && <menu.ConversationMenu key={menu.opening} {...props} anchor={menu.anchor} onClose={onClose} />}
     </>
   );
 }

@@ -1,5 +1,5 @@
 import { type MessageGroup, stateOf } from '@cruddur/client';
-import { type RefObject, useState, useSyncExternalStore } from 'react';
+import { type RefObject, useRef, useState, useSyncExternalStore } from 'react';
 import { useClient } from '../context.ts';
 import { useMenuGestures } from '../hooks/use-menu-gestures.ts';
 import { useTexts } from '../hooks/use-texts.ts';
@@ -19,10 +19,14 @@ export function GroupMenus({ box, groups }: Props) {
   const hideError = useSyncExternalStore(settings.subscribe, settings.hideError);
   const texts = useTexts();
   const { text } = texts;
-  const [menu, setMenu] = useState<{ uuid: string | undefined; anchor: MenuAnchor } | null>(null);
+  const [menu, setMenu] = useState<{ opening: number; uuid: string | undefined; anchor: MenuAnchor } | null>(null);
+  const openings = useRef(0);
   const [markProblem, setProblem] = useState<string | null>(null);
   const problem = hideError === null ? markProblem : text('hide.failed', { reason: explain(texts, hideError) });
-  useMenuGestures(box, '[data-group]', (row, anchor) => setMenu({ uuid: row.dataset['group'], anchor }));
+  useMenuGestures(box, '[data-group]', (row, anchor) => {
+    openings.current += 1;
+    setMenu({ opening: openings.current, uuid: row.dataset['group'], anchor });
+  });
   const group = groups.find(({ uuid }) => uuid === menu?.uuid);
 
   const markUnread = (uuid: string) => {
@@ -38,7 +42,7 @@ export function GroupMenus({ box, groups }: Props) {
         </p>
       )}
       {menu !== null && group !== undefined && (
-        <Menu label={text('inbox.menu')} anchor={menu.anchor} onClose={() => setMenu(null)}>
+        <Menu key={menu.opening} label={text('inbox.menu')} anchor={menu.anchor} onClose={() => setMenu(null)}>
           {(group.unread_count ?? 0) > 0 ? (
             <MenuItem onSelect={() => reads.markRead(group.uuid)}>{text('inbox.markRead')}</MenuItem>
           ) : (

@@ -198,7 +198,7 @@ export function MessageList({
         </button>
       )}
       {menu !== null && conversation !== null && (
-        <menu.MessageMenu bubble={menu.bubble} anchor={menu.anchor} actions={conversation} onClose={closeMenu} />
+        <menu.MessageMenu key={menu.opening} bubble={menu.bubble} anchor={menu.anchor} actions={conversation} onClose={closeMenu} />
       )}
     </div>
   );
@@ -211,6 +211,8 @@ function isSent(item: TimelineItem): boolean {
 
 /** The open menu of a message, whose code is loaded with the first one. */
 interface OpenMenu {
+  /** Differs between openings: a menu that is being closed is not opened again. */
+  opening: number;
   key: string;
   anchor: MenuAnchor;
   MessageMenu: ComponentType<MessageMenuProps>;
@@ -218,6 +220,7 @@ interface OpenMenu {
 
 function useMenu(items: readonly TimelineItem[], conversation: OwnConversationValue | null) {
   const [menu, setMenu] = useState<OpenMenu | null>(null);
+  const openings = useRef(0);
 
   async function openMenu({ dataset: { key } }: HTMLElement, anchor: MenuAnchor) {
     if (key === undefined || conversation === null) {
@@ -225,7 +228,8 @@ function useMenu(items: readonly TimelineItem[], conversation: OwnConversationVa
     }
     try {
       const { MessageMenu } = await import('./message-menu.tsx');
-      setMenu({ key, anchor, MessageMenu });
+      openings.current += 1;
+      setMenu({ opening: openings.current, key, anchor, MessageMenu });
     } catch {
       // Offline, or the page was replaced by a newer version.
     }
@@ -240,7 +244,8 @@ function useMenu(items: readonly TimelineItem[], conversation: OwnConversationVa
 }
 
 function bubbleOf(items: readonly TimelineItem[], key: string | undefined): Bubble | undefined {
-  return items.findLast((item): item is Bubble => item.kind === 'bubble' && item.key === key);
+  // Its key may be that of the time before the message was stored.
+  return items.findLast((item): item is Bubble => item.kind === 'bubble' && (item.key === key || (key !== undefined && item.entry?.id === key)));
 }
 
 /** A function that scrolls to a loaded message, unless it is visible. */

@@ -4,6 +4,15 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react
 /** Distance from the end, in pixels, that counts as the end. */
 const NEAR = 40;
 
+/** Milliseconds after a change of the list's height in which the virtualizer may scroll. */
+const SETTLED = 500;
+
+/** Milliseconds between what a person does and the scrolling that it causes. */
+const REACTION = 200;
+
+/** What scrolls up, besides a wheel and a finger. */
+const KEYS = new Set(['ArrowUp', 'PageUp', 'Home', ' ', 'Tab']);
+
 /**
  * Keeps the scroll position while a list changes: at the end, the list stays at the end; elsewhere, the visible messages stay
  * where they are. A change of `sends` scrolls to the end.
@@ -14,6 +23,8 @@ export function useReadingPlace(items: readonly TimelineItem[], sends: number) {
   const end = useRef(true);
   /** The scroll position and the height of the list at the last event. */
   const last = useRef({ scrollTop: 0, scrollHeight: 0 });
+  /** When the height changed, and when a person did what may scroll the list. */
+  const times = useRef({ change: 0, person: 0 });
   const sent = useRef(sends);
   const [shown, setShown] = useState({ items, isPrepending: false });
 
@@ -31,13 +42,19 @@ export function useReadingPlace(items: readonly TimelineItem[], sends: number) {
       return;
     }
     const { scrollTop, scrollHeight, clientHeight } = element;
+    const now = performance.now();
+    if (scrollHeight !== last.current.scrollHeight) {
+      times.current.change = now;
+    }
     const isNear = scrollHeight - scrollTop - clientHeight < NEAR;
-    // The end also moves away when messages are measured, and then the virtualizer may scroll up. A person who scrolls up does
-    // not change the height.
-    const isByPerson = scrollTop < last.current.scrollTop && scrollHeight === last.current.scrollHeight;
-    end.current = isNear || (end.current && !isByPerson);
+    // The end also moves away when messages are measured, and the virtualizer may scroll up then.
+    const isByPerson = now - times.current.person < REACTION || now - times.current.change > SETTLED;
+    end.current = isNear || (end.current && !(isByPerson && scrollTop < last.current.scrollTop));
     last.current = { scrollTop, scrollHeight };
     setAtEnd(end.current);
+    if (end.current && !isNear) {
+      element.scrollTop = scrollHeight;
+    }
   }, []);
 
   /** Reports that the part above the messages has become higher by so many pixels. */
@@ -67,6 +84,24 @@ export function useReadingPlace(items: readonly TimelineItem[], sends: number) {
       toEnd();
     }
   }, [items, sends, toEnd]);
+
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) {
+      return undefined;
+    }
+    const listening = new AbortController();
+    const options = { signal: listening.signal, passive: true };
+    const note = () => {
+      times.current.person = performance.now();
+    };
+    element.addEventListener('wheel', note, options);
+    element.addEventListener('touchmove', note, options);
+    element.addEventListener('keydown', ({ key, target }) => KEYS.has(key) && !(target instanceof HTMLTextAreaElement) && note(), options);
+    // A drag of the scroll bar, and a selection that leaves the list.
+    element.addEventListener('pointermove', ({ buttons }) => buttons !== 0 && note(), options);
+    return () => listening.abort();
+  }, []);
 
   // The box shrinks when the composer grows or a keyboard opens. Its content grows when messages are measured.
   useEffect(() => {
