@@ -1,6 +1,6 @@
 import type { CDPSession } from '@playwright/test';
 import type { Api } from './stack.ts';
-import { type Page, PHONE, composer, expect, inbox, message, openConversation, openMenu, say, sentMark, t, test } from './test.ts';
+import { type Page, PHONE, composer, expect, inbox, message, messages, openConversation, openMenu, say, sentMark, t, test } from './test.ts';
 
 const menu = (page: Page) => page.getByRole('menu', { name: t('menu.label') });
 const choose = (page: Page, name: Parameters<typeof t>[0]) => menu(page).getByRole('menuitem', { name: t(name), exact: true }).click();
@@ -153,6 +153,21 @@ test('reactions and replies reach the other user, and a quote leads to its messa
   await expect(chip(sunyoung)).toContainText(/[2٢]/);
   await chip(scarlett).click();
   await expect(chip(sunyoung)).not.toContainText(/[2٢]/);
+});
+
+test('a right click opens the menu also while the messages scroll', async ({ signIn }) => {
+  const page = await signIn('sunyoung', { viewport: { width: 1180, height: 500 } });
+  await openConversation(page, 'Scarlett Ho');
+  await expect(messages(page).last()).toBeVisible();
+  const { x, y, width } = await messages(page).last().evaluate((element) => element.getBoundingClientRect());
+  // The virtualizer lets no pointer reach its rows then.
+  await page.locator('.cruddur-message-box').evaluate((box) => {
+    let step = 1;
+    setInterval(() => box.scrollBy(0, (step = -step)), 20);
+  });
+  await page.waitForTimeout(500);
+  await page.mouse.click(x + width - 40, y + 15, { button: 'right' });
+  await expect(menu(page)).toBeVisible();
 });
 
 test('the emoji picker adds reactions, and inserts at the caret of the text field', async ({ signIn }) => {
