@@ -25,7 +25,7 @@ async fn the_conversation_suite_passes() {
 /// Runs the whole conversation suite.
 async fn have_a_conversation(stack: &Stack) {
     let (target, mut failures) = (stack.target(), Vec::new());
-    let run = acceptance::run(&target, acceptance::Checks::All, |check, outcome| {
+    let run = acceptance::run(&target, |check, outcome| {
         if let Err(error) = outcome {
             failures.push(format!("{check}:\n{error:#}"));
         }

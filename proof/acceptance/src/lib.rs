@@ -62,10 +62,6 @@ const CHECKS: &[Check] = &[
     ("a message has 1024 characters at most", |stage| bad_input::lengths(stage).boxed()),
     ("simultaneous messages are stored once each", |stage| bursts::of_messages(stage).boxed()),
     ("simultaneous requests with one key send one message", |stage| bursts::of_one_key(stage).boxed()),
-];
-
-/// Checks of the routes that change the state of a conversation.
-const STATE_CHECKS: &[Check] = &[
     ("messages after the marker are unread", |stage| state::read_markers(stage).boxed()),
     ("receipts tell what is read, and nothing if they are off", |stage| state::receipts(stage).boxed()),
     ("an edit is shown everywhere", |stage| state::edits(stage).boxed()),
@@ -74,21 +70,10 @@ const STATE_CHECKS: &[Check] = &[
     ("a reply shows what it answers", |stage| state::replies(stage).boxed()),
 ];
 
-/// The checks of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Checks {
-    /// All checks.
-    All,
-    /// Those that a version without read markers and edits passes, too, also together with this version.
-    WithoutState,
-}
-
-/// Runs `checks` against `target` and passes each result to `report`. Fails if the stack is unreachable.
-pub async fn run(target: &Target, checks: Checks, mut report: impl FnMut(&str, Result<()>)) -> Result<()> {
-    let mut stage = Stage::new(target).await?;
-    stage.hides_later_members = checks == Checks::WithoutState;
-    let of_state = if checks == Checks::All { STATE_CHECKS } else { &[] };
-    for (name, check) in CHECKS.iter().chain(of_state) {
+/// Runs the checks against `target` and passes each result to `report`. Fails if the stack is unreachable.
+pub async fn run(target: &Target, mut report: impl FnMut(&str, Result<()>)) -> Result<()> {
+    let stage = Stage::new(target).await?;
+    for (name, check) in CHECKS {
         report(name, check(&stage).await);
     }
     Ok(())

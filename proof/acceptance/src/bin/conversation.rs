@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use acceptance::{Checks, Target};
+use acceptance::Target;
 use anyhow::Result;
 use clap::Parser;
 
@@ -20,21 +20,16 @@ struct Options {
     /// Origin of the local stack that has the users and issues the tokens.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4567")]
     tokens: String,
-
-    /// Skip the checks of read markers, edits, deletions, reactions and replies.
-    #[arg(long)]
-    without_state: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode> {
     let origin = |url: String| url.trim_end_matches('/').to_owned();
-    let Options { api, tokens, without_state } = Options::parse();
-    let checks = if without_state { Checks::WithoutState } else { Checks::All };
+    let Options { api, tokens } = Options::parse();
     let target = Target { api: origin(api), tokens: origin(tokens) };
     let mut stdout = io::stdout();
     let (mut passed, mut failed) = (0, 0);
-    acceptance::run(&target, checks, |check, outcome| {
+    acceptance::run(&target, |check, outcome| {
         // The reader may be gone. The exit code has the result anyway.
         let _ = match outcome {
             Ok(()) => {
