@@ -2,6 +2,7 @@ import { type Page, composer, expect, inbox, message, openConversation, say, sen
 
 const row = (page: Page, name: string) => inbox(page).getByRole('link', { name });
 const requests = (page: Page) => page.locator('.cruddur-requests');
+const badge = (page: Page, name: string) => row(page, name).locator('.cruddur-count');
 const notice = (page: Page) => page.getByRole('group', { name: t('request.label') });
 
 test('a stranger has one message until the request is accepted', async ({ signIn }) => {
@@ -29,12 +30,15 @@ test('a stranger has one message until the request is accepted', async ({ signIn
   await notice(lore).getByRole('button', { name: t('request.accept') }).click();
   await expect(composer(lore)).toBeVisible();
   await expect(row(lore, 'Mock User')).toBeVisible();
+  await expect(badge(lore, 'Mock User')).toHaveCount(0);
   await expect(requests(lore)).toContainText(t('request.none'));
   await requests(lore).locator('summary').click();
   await say(lore, 'Of course!');
   await expect(requests(lore)).toHaveCount(0);
   await openConversation(mock, 'Lore Winters');
   await expect(message(mock, 'Of course!')).toBeVisible();
+  // The refused message is still below.
+  await expect(badge(mock, 'Lore Winters')).toHaveCount(0);
   await message(mock, 'Hello?').getByRole('button', { name: t('message.retry') }).click();
   await expect(message(lore, 'Hello?')).toBeVisible();
 });

@@ -155,6 +155,25 @@ test('reactions and replies reach the other user, and a quote leads to its messa
   await expect(chip(sunyoung)).not.toContainText(/[2٢]/);
 });
 
+test('what is typed after a choice with the mouse goes into the text field', async ({ signIn }) => {
+  const page = await signIn('sunyoung');
+  await openConversation(page, 'Scarlett Ho');
+  await say(page, 'Good night');
+  await expect(sentMark(page, 'Good night')).toBeAttached();
+  await message(page, 'Good night').hover();
+  await message(page, 'Good night').getByRole('button', { name: t('message.menu') }).click();
+  await menu(page).getByRole('menuitemcheckbox').first().click();
+  await expect(message(page, 'Good night').locator('.cruddur-reaction')).toBeVisible();
+  await page.keyboard.type('See ');
+  await openMenu(page, 'Good night');
+  await choose(page, 'menu.copy');
+  await page.keyboard.type('you ');
+  await page.getByRole('button', { name: t('conversation.menu') }).click();
+  await page.keyboard.press('Escape');
+  await page.keyboard.type('soon');
+  await expect(composer(page)).toHaveValue('See you soon');
+});
+
 test('a right click opens the menu also while the messages scroll', async ({ signIn }) => {
   const page = await signIn('sunyoung', { viewport: { width: 1180, height: 500 } });
   await openConversation(page, 'Scarlett Ho');

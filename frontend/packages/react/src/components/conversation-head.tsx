@@ -99,6 +99,7 @@ function HeadMenu(props: Omit<ConversationMenuProps, 'anchor' | 'onClose'>) {
         aria-label={text('conversation.menu')}
         title={text('conversation.menu')}
         aria-haspopup="menu"
+        onMouseDown={(event) => event.preventDefault()}
         onClick={(event) => void open(event.currentTarget.getBoundingClientRect())}
       >
         <MoreIcon />

@@ -157,6 +157,10 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
   const { conversation, edited, reply, editLast, endReply } = actions;
   const { search, match, ...searching } = useConversationSearch(box, group !== null);
   const actionProblem = blocking.problem ?? settings.problem ?? actions.problem;
+  const newest = messages.at(-1);
+  // A request is marked as read once it is accepted.
+  const isMarked = group !== null && newest !== undefined && unread.isKnown && shown?.request === undefined;
+  const onRead = isMarked ? () => stateOf(client).reads.markRead(group, newest) : undefined;
   useTitle(person === null ? texts.text('conversation.label') : otherName, onTitle);
   // If the other user has not written, their name is in the inbox, perhaps beyond its loaded part.
   useSearchOfInbox(thread !== undefined && person === null);
@@ -235,12 +239,7 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
           edited={edited}
           found={match}
           conversation={conversation}
-          onRead={() => {
-            const newest = messages.at(-1);
-            if (group !== null && newest !== undefined && unread.isKnown) {
-              stateOf(client).reads.markRead(group, newest);
-            }
-          }}
+          onRead={onRead}
           beginning={
             loaded ? (
               <Beginning

@@ -57,8 +57,8 @@ export interface MessageListProps {
   found?: string | null;
   /** What the messages offer. Without it, they have no menus. */
   conversation?: OwnConversationValue | null;
-  /** Called when the newest message is seen. */
-  onRead?: () => void;
+  /** Called when the newest message is seen. Undefined while nothing is marked as read. */
+  onRead?: (() => void) | undefined;
 }
 
 /** The messages, of which only those near the visible part are in the document. */
@@ -96,7 +96,9 @@ export function MessageList({
       : () => conversation.reply(bubble);
   });
   const { focused, ...keys } = useMessageKeys(box, openMenu);
-  useReadMark(atEnd, items.at(-1)?.key ?? null, () => onRead?.());
+  // Not that of a message which is not sent: later ones of the other user stand before it.
+  const newest = items.findLast((item) => item.kind === 'bubble' && (item.message !== null || item.entry?.state.name === 'sent'))?.key ?? null;
+  useReadMark(atEnd && onRead !== undefined, newest, () => onRead?.());
   const scrollTo = useScrollTo(items, list, box, leaveEnd);
   useEffect(() => {
     if (edited !== null) {

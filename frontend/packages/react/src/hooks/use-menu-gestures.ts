@@ -47,6 +47,16 @@ export function useMenuGestures(
       },
       { signal },
     );
+    // The focus stays where it is, and so what is typed after a choice goes into the text field.
+    element.addEventListener(
+      'mousedown',
+      (event) => {
+        if (find(event, '[data-menu]') !== null || (event.button === 2 && find(event, rows) !== null && !isForBrowser(event))) {
+          event.preventDefault();
+        }
+      },
+      { signal },
+    );
     element.addEventListener(
       'pointerdown',
       (event) => {
