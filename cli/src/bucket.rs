@@ -82,15 +82,25 @@ impl<'a> Bucket<'a> {
         }
     }
 
+    /// Returns whether an object's key starts with `prefix`.
+    pub(crate) async fn has_any(&self, prefix: &str) -> Result<bool> {
+        Ok(!keys(&self.list(prefix).await?).is_empty())
+    }
+
+    /// The first page of a list of objects, in XML.
+    async fn list(&self, prefix: &str) -> Result<String> {
+        let query = format!("?list-type=2&prefix={}", prefix.replace('/', "%2F"));
+        match self.send(Method::GET, &query, Vec::new()).await? {
+            (StatusCode::OK, text) => Ok(text),
+            (status, text) => Err(self.unexpected("ListObjectsV2", status, &text)),
+        }
+    }
+
     /// Deletes the objects whose keys start with `prefix`. Returns their number.
     pub(crate) async fn delete_all(&self, prefix: &str) -> Result<usize> {
         let mut deleted = 0;
         loop {
-            let query = format!("?list-type=2&prefix={}", prefix.replace('/', "%2F"));
-            let (status, text) = self.send(Method::GET, &query, Vec::new()).await?;
-            if status != StatusCode::OK {
-                return Err(self.unexpected("ListObjectsV2", status, &text));
-            }
+            let text = self.list(prefix).await?;
             let keys = keys(&text);
             if keys.is_empty() {
                 return Ok(deleted);

@@ -44,6 +44,9 @@ const LOCAL_URL: &str = "http://127.0.0.1:4567";
 
 const URL_VARIABLE: &str = "CRUDDUR_URL";
 
+/// The source of the database's URL, unless a command reads several URLs.
+const DATABASE_URL_NAME: &str = "database URL";
+
 /// The time limit of the local stack's health check.
 const HEALTH_LIMIT: Duration = Duration::from_secs(5);
 
@@ -54,6 +57,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 pub struct Context {
     pub(crate) global: Global,
     pub output: Output,
+    /// The source of the database's URL, for messages.
+    url_name: &'static str,
     /// The local stack's health, read on first use.
     health: Arc<OnceCell<Health>>,
 }
@@ -78,6 +83,8 @@ pub struct Database {
     pub url: String,
     /// For messages: host, port and name.
     pub place: String,
+    /// For messages: the source of the URL.
+    pub url_name: &'static str,
 }
 
 /// The response of the local stack's `GET /local/health`.
@@ -94,7 +101,7 @@ impl Context {
     #[must_use]
     pub fn new(global: Global) -> Self {
         let output = Output::new(global.output);
-        Self { global, output, health: Arc::default() }
+        Self { global, output, url_name: DATABASE_URL_NAME, health: Arc::default() }
     }
 
     #[must_use]
@@ -106,6 +113,12 @@ impl Context {
     #[must_use]
     pub(crate) fn in_aws(&self) -> Self {
         Self { global: Global { target: Target::Aws, ..self.global.clone() }, ..self.clone() }
+    }
+
+    /// The context for another database, whose URL messages call `url_name`.
+    #[must_use]
+    pub(crate) fn with_database(&self, url_name: &'static str, url: Option<String>) -> Self {
+        Self { global: Global { database_url: url, ..self.global.clone() }, url_name, ..self.clone() }
     }
 
     #[must_use]
@@ -274,14 +287,16 @@ impl Context {
             DatabaseAuth::Password => url.parse(),
             DatabaseAuth::RdsIam => DatabaseServer::with_rds_iam(&url, self.rds_iam().await?),
         };
-        let server = server.context("invalid database URL")?;
+        let url_name = self.url_name;
+        let server = server.with_context(|| format!("invalid {url_name}"))?;
         let place = server.to_string();
         if self.global.target == Target::Local {
             require_this_machine("--database-url", server.is_on_this_machine())?;
         } else {
-            note(&format!("database {place}"));
+            let source = if url_name == DATABASE_URL_NAME { String::new() } else { format!(" ({url_name})") };
+            note(&format!("database {place}{source}"));
         }
-        Ok(Database { server, url, place })
+        Ok(Database { server, url, place, url_name })
     }
 
     /// The authentication method. The local stack's database takes no tokens, so `DATABASE_AUTH` is for AWS only.
@@ -419,15 +434,39 @@ impl Database {
 
     /// Connects. Returns `None` if the database does not exist.
     pub async fn connect_if_exists(&self) -> Result<Option<Connection>> {
-        match timeout(CONNECT_LIMIT, self.server.connect()).await {
-            Ok(Ok((client, driver))) => Ok(Some(Connection { client, driver: tokio::spawn(driver) })),
-            Ok(Err(error)) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => Ok(None),
-            Ok(Err(ConnectError::Token(error))) => Err(token_error(&error)),
-            Ok(Err(ConnectError::Postgres(error))) => Err(self.postgres_error(&error)),
-            Err(_) => Err(advised(
+        match self.open().await? {
+            Ok(connection) => Ok(Some(connection)),
+            Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => Ok(None),
+            Err(error) => Err(self.connect_error(&error)),
+        }
+    }
+
+    /// Checks that the user can sign in, which does not require a permission in the database.
+    pub(crate) async fn sign_in(&self) -> Result<()> {
+        match self.open().await? {
+            Ok(connection) => connection.close().await,
+            // PostgreSQL checks the password before the permission CONNECT.
+            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {}
+            Err(error) => return Err(self.connect_error(&error)),
+        }
+        Ok(())
+    }
+
+    /// Connects. Fails if the time limit passes; the inner error is the server's.
+    async fn open(&self) -> Result<Result<Connection, ConnectError>> {
+        let connected = timeout(CONNECT_LIMIT, self.server.connect()).await.map_err(|_| {
+            advised(
                 format!("PostgreSQL at {} did not respond within {} s", self.place, CONNECT_LIMIT.as_secs()),
                 "check the address, and whether this machine may connect",
-            )),
+            )
+        })?;
+        Ok(connected.map(|(client, driver)| Connection { client, driver: tokio::spawn(driver) }))
+    }
+
+    fn connect_error(&self, error: &ConnectError) -> anyhow::Error {
+        match error {
+            ConnectError::Token(error) => token_error(error),
+            ConnectError::Postgres(error) => self.postgres_error(error),
         }
     }
 
@@ -468,7 +507,7 @@ impl Database {
             ),
             "28P01" | "28000" => advised(
                 format!("PostgreSQL at {place} rejected the user or password"),
-                "check the database URL",
+                format!("check the {}", self.url_name),
             ),
             _ if ["08", "40", "53", "55P", "57"].iter().any(|class| code.starts_with(class)) => self
                 .unreachable(
@@ -482,12 +521,13 @@ impl Database {
     fn client_error(&self, error: &tokio_postgres::Error) -> anyhow::Error {
         let cause = Chain(error).to_string();
         // By text, since the clients' error types are private.
+        let correct = format!("start it, or correct the {}", self.url_name);
         let advice = if cause.contains("certificate") {
             "use the host name in its certificate, and set sslrootcert to the file of its certificate authority"
         } else if cause.contains("does not support TLS") {
             "enable TLS on the server; sslmode=disable would send everything unencrypted"
         } else {
-            "start it, or correct the database URL"
+            &correct
         };
         self.unreachable(&cause, advice)
     }

@@ -7,7 +7,10 @@
 //! Each step looks at what is there. The order matters: functions need the database's schema at their first start, and
 //! the stack invokes each new version before it gets requests.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
@@ -27,11 +30,11 @@ use crate::{
     advice::advised,
     aws_calls::{Calls, LAMBDA},
     bucket::Bucket,
-    context::{Context, account, aws_error},
+    context::{Context, account, aws_error, note},
     deploy_check, files,
     outcome::Outcome,
     output::{Output, printable, progress},
-    stack::{Stack, events::Events, place},
+    stack::{IN_REVIEW, Stack, events::Events, place},
 };
 
 mod answers;
@@ -136,6 +139,9 @@ enum State {
 pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     let context = &context.in_aws();
     let output = context.output;
+    if let Some(file) = &options.config {
+        check_folder(file)?;
+    }
     let ask = Ask::new(context.global.yes, options.ask_all);
     let sdk = &context.aws_config().await?;
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
@@ -160,15 +166,15 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     answers.set_architecture(artifacts.architecture)?;
     let calls = Calls::new(sdk)?;
     check_concurrency(&calls, &template, &answers, stack.as_ref()).await?;
-    let owner = if options.skip_database {
+    let databases = if options.skip_database {
         output.step("database", "skipped")?;
         None
     } else {
-        let owner = database::as_owner(context, ask)?;
-        let database = owner.database().await?;
+        let database = database::as_owner(context, ask)?.database().await?;
         database.connect().await?.close().await;
+        let of_roles = database::sign_in_roles(context, &answers).await?;
         output.step("database", &format!("{} can be reached", database.place))?;
-        Some(owner)
+        Some((database, of_roles))
     };
 
     let bucket = Bucket::new(&calls, &account, &region, options.bucket.as_deref())?;
@@ -191,20 +197,43 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
         if let Some(changes) = changes {
             changes.discard(is_new).await?;
         }
-        return plan(output, owner.is_some(), options.skip_check);
+        return plan(output, databases.is_some(), options.skip_check);
     }
-    if changes.is_some() {
-        context.ask(&format!("this deploys the stack {} in account {account}, {region}", options.stack))?;
-    }
-    if let Some(owner) = &owner {
-        database::migrate(owner, &answers).await?;
-        database::check_roles(context, &answers).await?;
+    let prepared = async {
+        if changes.is_some() {
+            context
+                .ask(&format!("this deploys the stack {} in account {account}, {region}", options.stack))?;
+        }
+        if let Some((database, of_roles)) = &databases {
+            database::migrate(context, database, &answers).await?;
+            database::check_roles(of_roles).await?;
+        }
+        anyhow::Ok(())
+    };
+    if let Err(error) = prepared.await {
+        if let Some(changes) = &changes {
+            let discarded = changes.discard(is_new).await;
+            discarded.unwrap_or_else(|error| note(&format!("the change set is not deleted: {error:#}")));
+        }
+        return Err(error);
     }
     if let Some(changes) = changes {
-        execute(sdk, output, &changes, state).await?;
+        execute(sdk, output, &changes, state, &template).await?;
     }
     files::remove(&answers_file)?;
     finish(context, sdk, &options, &template).await
+}
+
+/// Fails unless a file can be written to its folder.
+fn check_folder(file: &Path) -> Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.filter(|folder| !folder.is_dir()) {
+        Some(folder) => Err(advised(
+            format!("--config: no folder {}", folder.display()),
+            "create it, or name another file",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Prints the steps that follow a plan.
@@ -236,13 +265,13 @@ async fn settled(sdk: &SdkConfig, name: &str, output: Output) -> Result<(Option<
 }
 
 fn is_running(status: &str) -> bool {
-    status.ends_with("_IN_PROGRESS") && status != "REVIEW_IN_PROGRESS"
+    status.ends_with("_IN_PROGRESS") && status != IN_REVIEW
 }
 
 fn state(stack: Option<&Stack>) -> Result<State> {
     let Some(Stack { name, status, .. }) = stack else { return Ok(State::New) };
     let tip = match &**status {
-        "REVIEW_IN_PROGRESS" => return Ok(State::New),
+        IN_REVIEW => return Ok(State::New),
         "CREATE_FAILED" | "UPDATE_FAILED" => return Ok(State::Unfinished),
         "CREATE_COMPLETE"
         | "UPDATE_COMPLETE"
@@ -311,7 +340,8 @@ async fn upload(
         output.step("bucket", &format!("created {}", bucket.name))?;
     }
     let stack = &options.stack;
-    let bar = progress("uploading functions", Some(template.functions.len() as u64));
+    let action = if options.plan { "reading functions" } else { "uploading functions" };
+    let bar = progress(action, Some(template.functions.len() as u64));
     let (mut keys, mut uploaded) = (Vec::new(), 0);
     for (index, function) in template.functions.iter().enumerate() {
         let zip = artifacts.zip(index)?;
@@ -331,7 +361,8 @@ async fn upload(
     });
     let key = format!("{stack}/template-{}.yaml", digest(text.as_bytes()));
     bucket.put(&key, text.into_bytes()).await?;
-    output.step("upload", &format!("{uploaded} functions to the bucket {}", bucket.name))?;
+    let what = if options.plan { "the template".to_owned() } else { format!("{uploaded} functions") };
+    output.step("upload", &format!("{what} to the bucket {}", bucket.name))?;
     Ok(bucket.url_of(&key))
 }
 
@@ -341,7 +372,13 @@ fn digest(content: &[u8]) -> String {
     bytes.iter().take(16).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
-async fn execute(sdk: &SdkConfig, output: Output, changes: &ChangeSet<'_>, state: State) -> Result<()> {
+async fn execute(
+    sdk: &SdkConfig,
+    output: Output,
+    changes: &ChangeSet<'_>,
+    state: State,
+    template: &Template,
+) -> Result<()> {
     // A rollback of the first deployment would leave table and pool without a stack.
     let keep = state != State::Complete;
     let mut events = Events::from_now(sdk, &changes.stack_id).await?;
@@ -350,10 +387,15 @@ async fn execute(sdk: &SdkConfig, output: Output, changes: &ChangeSet<'_>, state
     if matches!(&*status, "CREATE_COMPLETE" | "UPDATE_COMPLETE") {
         return output.step("stack", &status);
     }
+    let binary = events.failures.iter().find_map(|reason| template.released(changes.stack, reason));
+    let log = binary
+        .map(|binary| format!("see `aws logs tail /aws/lambda/{}/{binary} --since 1h`; ", changes.stack));
+    let log = log.unwrap_or_default();
+    let correct = "correct the cause, such as a value with --parameter NAME=VALUE, or NAME=@FILE for a URL";
     let tip = if keep {
-        "correct the cause, such as a value with --parameter NAME=VALUE, and run the command again: it continues"
+        format!("{log}{correct}, and run the command again: it continues")
     } else {
-        "the earlier version serves all requests; correct the cause, and run the command again"
+        format!("the earlier version serves all requests; {log}{correct}, and run the command again")
     };
     Err(advised(format!("the deployment failed, and the stack is {status}"), tip))
 }
@@ -442,7 +484,10 @@ fn next_steps(output: Output, stack: &Stack, options: &Options, template: &Templ
         "serve the web client with this config.json at {origins} (section 3 of docs/DEPLOY.md)"
     ));
     if !options.create_test_users {
-        steps.push(format!("cruddur deploy-check --target aws --stack {name} --create-test-users"));
+        let origins = origins.replace(',', " --origin ");
+        steps.push(format!(
+            "cruddur deploy-check --target aws --stack {name} --create-test-users --origin {origins}"
+        ));
     }
     if output.is_json() {
         return output.json(&json!({"next_steps": steps}));
@@ -455,6 +500,15 @@ fn next_steps(output: Output, stack: &Stack, options: &Options, template: &Templ
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_folder_of_the_configuration_has_to_exist() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(check_folder(Path::new("config.json")).is_ok());
+        assert!(check_folder(&folder.path().join("config.json")).is_ok());
+        let error = check_folder(&folder.path().join("dist/config.json")).unwrap_err().to_string();
+        assert!(error.starts_with("--config: no folder") && error.contains("dist; create it"), "{error}");
+    }
 
     #[test]
     fn a_deployment_continues_where_the_stack_is() {

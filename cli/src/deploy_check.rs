@@ -297,7 +297,7 @@ impl Deployment {
             let trigger = trigger.as_deref();
             let address = self.websocket_address(options);
             let check = async {
-                let pair = self.pair(options, report, calls.as_ref(), trigger, &mut test_users).await?;
+                let pair = self.pair(options, report, calls.as_ref(), trigger, &api, &mut test_users).await?;
                 conversation::check(report, &api, &address, &pair, Duration::from_secs(options.timeout)).await
             };
             let mut checked = Box::pin(check).await;
@@ -355,6 +355,7 @@ impl Deployment {
         report: &mut Report,
         calls: Option<&Calls>,
         trigger: Option<&str>,
+        api: &Api,
         users: &mut Vec<TestUser>,
     ) -> Result<Pair> {
         if !options.create_test_users {
@@ -374,8 +375,14 @@ impl Deployment {
             report.check_or_skip("post-confirmation", check, "the sign-up trigger").await?;
             *of_user = Some(token);
         }
-        let [_, handle] = TEST_HANDLES.map(str::parse::<Handle>);
+        let [_, handle] = TEST_HANDLES;
         let [sender, receiver] = tokens;
-        Ok(Pair { sender, receiver, handle: Some(handle?) })
+        // Another user of the database may have had the handle before.
+        let in_database = match &receiver {
+            Some(token) => api.own_handle(token).await,
+            None => None,
+        };
+        let handle = in_database.map_or_else(|| handle.parse(), Ok)?;
+        Ok(Pair { sender, receiver, handle: Some(handle) })
     }
 }

@@ -95,24 +95,19 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
         },
         None => Data { table: context.global.table.clone(), pool: options.user_pool.clone() },
     };
-    let has_data = data.table.is_some() || data.pool.is_some();
+    let calls = Calls::new(sdk)?;
+    let bucket = Bucket::new(&calls, &account, &region, options.bucket.as_deref())?;
     let Some(stack) = stack else {
         output.step("stack", &format!("{name} is not there"))?;
-        if options.with_data && has_data {
-            confirm(&options, &consequence(None, &data))?;
-            delete_data(sdk, output, &data).await?;
-        } else if options.with_data {
-            bail!("name the data of the deleted stack with --table and --user-pool");
-        }
-        return Ok(Outcome::Done);
+        return delete_rest(sdk, output, &options, &bucket, &data).await;
     };
     if stack.is_protected && !options.unprotect {
         return Err(advised(format!("stack {name} has termination protection"), "add --unprotect to end it"));
     }
     let deleted = if options.with_data { &data } else { &Data::default() };
-    confirm(&options, &consequence(Some(&stack), deleted))?;
+    confirm(&options, &consequence(Some(format!("the stack {name}")), deleted))?;
     delete_stack(sdk, output, &stack).await?;
-    delete_code(sdk, output, &options, (&account, &region)).await?;
+    delete_code(output, &options, &bucket).await?;
     if options.with_data {
         delete_data(sdk, output, &data).await?;
     } else {
@@ -126,10 +121,40 @@ pub async fn run(context: &Context, options: Options) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// A sentence about what a confirmation deletes.
-fn consequence(stack: Option<&Stack>, data: &Data) -> String {
+/// Deletes what an earlier run, or another command, has left of a deleted stack.
+async fn delete_rest(
+    sdk: &SdkConfig,
+    output: Output,
+    options: &Options,
+    bucket: &Bucket<'_>,
+    data: &Data,
+) -> Result<Outcome> {
+    let name = &options.stack;
+    if options.with_data && data.table.is_none() && data.pool.is_none() {
+        bail!("name the data of the deleted stack with --table and --user-pool");
+    }
+    let deleted = if options.with_data { data } else { &Data::default() };
+    let has_code = bucket.exists().await? && bucket.has_any(&format!("{name}/")).await?;
+    if has_code || options.with_data {
+        let code = has_code.then(|| format!("the code of {name} in the bucket {}", bucket.name));
+        confirm(options, &consequence(code, deleted))?;
+    }
+    delete_code(output, options, bucket).await?;
+    if options.with_data {
+        delete_data(sdk, output, data).await?;
+    } else {
+        output.step(
+            "remains",
+            "table and user pool, if the stack has left them; delete them with --with-data --table NAME --user-pool ID",
+        )?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// A sentence about what a confirmation deletes: the stack or its code, and data.
+fn consequence(stack_or_code: Option<String>, data: &Data) -> String {
     let parts = [
-        stack.map(|stack| format!("the stack {}", stack.name)),
+        stack_or_code,
         data.table.as_ref().map(|table| format!("the table {table} with every message")),
         data.pool.as_ref().map(|pool| format!("the user pool {pool} with every user")),
     ];
@@ -178,23 +203,16 @@ async fn delete_stack(sdk: &SdkConfig, output: Output, stack: &Stack) -> Result<
 }
 
 /// Deletes the uploaded code of the stack, and this command's bucket after the last stack.
-async fn delete_code(
-    sdk: &SdkConfig,
-    output: Output,
-    options: &Options,
-    (account, region): (&str, &str),
-) -> Result<()> {
-    let calls = Calls::new(sdk)?;
-    let bucket = Bucket::new(&calls, account, region, options.bucket.as_deref())?;
+async fn delete_code(output: Output, options: &Options, bucket: &Bucket<'_>) -> Result<()> {
     if !bucket.exists().await? {
         return Ok(());
     }
     let number = bucket.delete_all(&format!("{}/", options.stack)).await?;
     output.step("deleted", &format!("{number} objects in the bucket {}", bucket.name))?;
     if options.bucket.is_none() && bucket.delete_if_empty().await? {
-        output.step("deleted", &format!("the bucket {}", bucket.name))?;
+        return output.step("deleted", &format!("the bucket {}", bucket.name));
     }
-    Ok(())
+    output.step("remains", &format!("the bucket {}", bucket.name))
 }
 
 async fn delete_data(sdk: &SdkConfig, output: Output, data: &Data) -> Result<()> {
@@ -205,6 +223,10 @@ async fn delete_data(sdk: &SdkConfig, output: Output, data: &Data) -> Result<()>
     if let Some(pool) = &data.pool {
         delete_pool(sdk, pool).await?;
         output.step("deleted", &format!("the user pool {pool}"))?;
+        output.step(
+            "remains",
+            "the database's users keep their handles: a new deployment needs an empty database",
+        )?;
     }
     Ok(())
 }

@@ -16,6 +16,9 @@ pub(crate) mod events;
 /// The stack's output, absent without a WebSocket API.
 pub(crate) const WEBSOCKET_URL: &str = "WebSocketUrl";
 
+/// The status of a stack that has change sets and no resources.
+pub(crate) const IN_REVIEW: &str = "REVIEW_IN_PROGRESS";
+
 #[derive(Debug)]
 pub(crate) struct Stack {
     pub(crate) name: String,

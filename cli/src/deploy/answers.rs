@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, IsTerminal as _, Write as _},
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -80,9 +81,12 @@ impl Answers {
         ask: Ask,
     ) -> Result<Self> {
         let given = given.iter().map(|pair| parse(template, pair)).collect::<Result<Values>>()?;
-        let mut values = stored(template, file)?;
+        let (path, mut values) = stored(template, file)?;
         // The stack's values are newer than those of a run that was interrupted before.
-        values.retain(|name, _| !kept.contains(name));
+        values.retain(|name, _| !kept.contains(name) && !given.contains_key(name));
+        if let Some(path) = path.filter(|_| !values.is_empty()) {
+            note(&from_file(&path, &values));
+        }
         values.extend(given);
         let mut answers = Self { values, kept };
         if ask != Ask::Nothing {
@@ -135,7 +139,8 @@ impl Answers {
         template.parameters.iter().filter_map(parameter).collect()
     }
 
-    fn keeps(&self, name: &str) -> bool {
+    /// Returns whether the stack keeps its value.
+    pub(super) fn keeps(&self, name: &str) -> bool {
         !self.values.contains_key(name) && self.kept.iter().any(|kept| kept == name)
     }
 
@@ -196,7 +201,7 @@ impl Answers {
             self.store(template, file)?;
         }
         if !group.is_empty() && !all {
-            note("\nAll other parameters keep their defaults; --ask-all asks for them, too.\n");
+            note("\nParameters without an answer keep their defaults; --ask-all asks for them, too.\n");
         }
         Ok(())
     }
@@ -210,16 +215,23 @@ impl Answers {
     }
 }
 
-/// Reads the values of a run that was interrupted. Ignores those that this template does not accept.
-fn stored(template: &Template, file: &str) -> Result<Values> {
-    let Some((path, content)) = files::read(file)? else { return Ok(Values::new()) };
+/// Reads the values of a run that was interrupted, and their path. Ignores those that this template does not accept.
+fn stored(template: &Template, file: &str) -> Result<(Option<PathBuf>, Values)> {
+    let Some((path, content)) = files::read(file)? else { return Ok((None, Values::new())) };
     let values = serde_json::from_slice::<Values>(&content);
     let mut values = values.with_context(|| format!("{} is malformed; remove it", path.display()))?;
     values.retain(|name, value| {
         let parameter = template.parameter(name);
         parameter.is_some_and(|parameter| !parameter.is_secret && parameter.objection(value).is_none())
     });
-    Ok(values)
+    Ok((Some(path), values))
+}
+
+/// A sentence about the values of a run that was interrupted.
+fn from_file(path: &Path, values: &Values) -> String {
+    let values = values.iter().map(|(name, value)| format!("{name}={}", printable(value)));
+    let (path, values) = (path.display(), values.collect::<Vec<_>>().join(", "));
+    format!("answers of an earlier run, in {path}: {values}; replace one with --parameter NAME=VALUE")
 }
 
 /// Parses `NAME=VALUE` or `NAME=@FILE`.
@@ -361,6 +373,17 @@ mod tests {
         fs::write(file.path(), "7\n").unwrap();
         let pair = parse(&template, &format!("SendBurst=@{}", file.path().display())).unwrap();
         assert_eq!(pair, ("SendBurst".to_owned(), "7".to_owned()));
+    }
+
+    #[test]
+    fn answers_of_an_earlier_run_are_listed() {
+        let values = [("AlarmEmail", "a@b.example"), ("UserPoolId", "")];
+        let values = values.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        assert_eq!(
+            from_file(Path::new("a.json"), &values),
+            "answers of an earlier run, in a.json: AlarmEmail=a@b.example, UserPoolId=; replace one with --parameter \
+             NAME=VALUE"
+        );
     }
 
     #[test]

@@ -63,7 +63,8 @@ impl Artifacts {
                     functions.len(),
                     missing.join(", ")
                 ),
-                "build all functions of this version, or name another folder with --artifacts",
+                "build all functions of this version with `cargo lambda build --release --arm64 --output-format zip`, or name \
+                 another folder with --artifacts",
             ));
         }
         let mut architecture = None;

@@ -16,7 +16,7 @@ use crate::{
     advice::advised,
     context::aws_error,
     output::{Output, printable},
-    stack::place,
+    stack::{IN_REVIEW, Stack, place},
 };
 
 const POLL: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ const DATA: [&str; 4] = ["MessageTable", "UserPool", "UserPoolClient", "UserPool
 pub(super) struct ChangeSet<'a> {
     sdk: &'a SdkConfig,
     client: Client,
-    stack: &'a str,
+    pub(super) stack: &'a str,
     /// The stack's ARN.
     pub(super) stack_id: String,
     name: String,
@@ -179,8 +179,11 @@ impl<'a> ChangeSet<'a> {
 
     /// Deletes the change set, and the empty stack that CloudFormation has created for it.
     pub(super) async fn discard(&self, is_new: bool) -> Result<()> {
+        // Another run may have deployed the stack meanwhile.
+        let is_empty =
+            is_new && Stack::find(self.sdk, self.stack).await?.is_some_and(|stack| stack.status == IN_REVIEW);
         self.delete().await?;
-        if !is_new {
+        if !is_empty {
             return Ok(());
         }
         let deleted = self.client.delete_stack().stack_name(&self.stack_id).send().await;

@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 use super::answers::{self, Answers, Ask};
 use crate::{
     advice::advised,
-    context::{Context, note},
+    context::{Context, Database, note},
     db,
     global::DatabaseAuth,
 };
@@ -23,14 +23,16 @@ const ROLES: [(&str, &str, &str); 2] = [
 const QUOTED: &str =
     "SELECT quote_ident(rolname), quote_ident(current_database()) FROM pg_roles WHERE rolname = $1";
 
+/// The owner's URL, for messages.
+const OWNER: &str = "owner's URL";
+
 /// Reads a row as both database roles of the functions may.
 const PROBE: &str = "SELECT uuid, handle, display_name FROM public.users LIMIT 0";
 
 /// Returns the context with the owner's URL, which it asks for.
 pub(super) fn as_owner(context: &Context, ask: Ask) -> Result<Context> {
-    let mut context = context.clone();
     if context.global.database_url.is_some() || environment("DATABASE_URL").is_some() {
-        return Ok(context);
+        return Ok(context.with_database(OWNER, context.global.database_url.clone()));
     }
     if ask == Ask::Nothing {
         return Err(advised(
@@ -44,25 +46,33 @@ pub(super) fn as_owner(context: &Context, ask: Ask) -> Result<Context> {
     );
     note("  Set DATABASE_URL to skip this question.");
     note("  URL (not shown): ");
-    context.global.database_url = Some(answers::read_hidden()?.trim().to_owned());
-    Ok(context)
+    Ok(context.with_database(OWNER, Some(answers::read_hidden()?.trim().to_owned())))
 }
 
 /// Applies missing migrations, and grants the functions' roles what the statements of this version need. Skips a role that
-/// does not exist.
-pub(super) async fn migrate(owner: &Context, answers: &Answers) -> Result<()> {
-    let database = owner.database().await?;
-    db::migrate(owner, &database).await?;
+/// does not exist, with a note.
+pub(super) async fn migrate(context: &Context, database: &Database, answers: &Answers) -> Result<()> {
+    db::migrate(context, database).await?;
     let connection = database.connect().await?;
     let granted = async {
         for (parameter, role, statements) in ROLES {
             // The stack does not show the URLs that it keeps.
             let given = answers.value(parameter).and_then(user);
+            let is_given = given.is_some();
             let role = given.unwrap_or_else(|| role.to_owned());
             if let Some(row) = connection.client.query_opt(QUOTED, &[&role]).await? {
                 let statements = statements.replace(":\"role\"", row.try_get(0)?);
                 let statements = statements.replace(":\"database\"", row.try_get(1)?);
                 connection.client.batch_execute(&statements).await?;
+            } else if answers.keeps(parameter) {
+                note(&format!(
+                    "no role {role}: nothing granted; if {parameter} names another role, give --parameter {parameter}=@FILE, \
+                     or run the GRANT statements in section 1 of docs/DEPLOY.md"
+                ));
+            } else if is_given {
+                note(&format!(
+                    "no role {role}: nothing granted; run the GRANT statements in section 1 of docs/DEPLOY.md"
+                ));
             }
         }
         Ok(())
@@ -79,28 +89,38 @@ fn user(url: &str) -> Option<String> {
     Some(percent_decode_str(user).decode_utf8_lossy().into_owned())
 }
 
-/// Checks that the functions' roles can read users, where this run knows their URLs.
-pub(super) async fn check_roles(context: &Context, answers: &Answers) -> Result<()> {
+/// Signs in with the URLs of the functions' roles that this run knows and can use. Returns their databases.
+pub(super) async fn sign_in_roles(context: &Context, answers: &Answers) -> Result<Vec<Database>> {
     let signs_in_with_iam = |name| answers.value(name).is_some_and(|user| !user.is_empty());
-    for (parameter, iam_user) in
-        [("DatabaseUrl", "DatabaseIamUser"), ("LookUpDatabaseUrl", "LookUpDatabaseIamUser")]
-    {
+    let mut databases = Vec::new();
+    for (parameter, iam_user, name) in [
+        ("DatabaseUrl", "DatabaseIamUser", "parameter DatabaseUrl"),
+        ("LookUpDatabaseUrl", "LookUpDatabaseIamUser", "parameter LookUpDatabaseUrl"),
+    ] {
         let Some(url) = answers.value(parameter).filter(|url| !url.is_empty()) else { continue };
         // Only the functions may sign in with IAM, and only CloudFormation resolves references.
         if signs_in_with_iam(iam_user) || url.contains("{{resolve:") {
             note(&format!("{parameter} can't be checked from here"));
             continue;
         }
-        let mut role = context.clone();
-        role.global.database_url = Some(url.to_owned());
+        let mut role = context.with_database(name, Some(url.to_owned()));
         role.global.database_auth = Some(DatabaseAuth::Password);
         let database = role.database().await?;
+        database.sign_in().await?;
+        databases.push(database);
+    }
+    Ok(databases)
+}
+
+/// Checks that the functions' roles can read users.
+pub(super) async fn check_roles(databases: &[Database]) -> Result<()> {
+    for database in databases {
         let connection = database.connect().await?;
         let read = connection.client.batch_execute(PROBE).await;
         connection.close().await;
         read.map_err(|error| match error.code() {
             Some(&SqlState::INSUFFICIENT_PRIVILEGE) => advised(
-                format!("the role of {parameter} may not read users in {}", database.place),
+                format!("the role of the {} may not read users in {}", database.url_name, database.place),
                 "as the owner of the tables, run the GRANT statements in section 1 of docs/DEPLOY.md",
             ),
             _ => database.postgres_error(&error),

@@ -77,6 +77,12 @@ impl Template {
         self.parameters.iter().find(|parameter| parameter.name == name)
     }
 
+    /// The binary of the function in a failed release, whose reason starts with CloudFormation's name for the function.
+    pub(super) fn released(&self, stack: &str, reason: &str) -> Option<&str> {
+        let is_named = |function: &&Function| reason.contains(&format!("{stack}-{}-", function.resource));
+        self.functions.iter().find(is_named).map(|function| &*function.binary)
+    }
+
     /// The template with the location of each function's code.
     pub(super) fn with_code(&self, location: impl Fn(&Function) -> Option<String>) -> String {
         let mut text = String::with_capacity(self.text.len() + 200 * self.functions.len());
@@ -240,6 +246,14 @@ mod tests {
         assert_eq!(objection("SendBurst", "1001").unwrap(), "must be a number from 0 to 1000");
         assert_eq!(objection("SelfSignUp", "yes").unwrap(), "must be one of true, false");
         assert_eq!(objection("LogRetentionDays", "7"), None);
+    }
+
+    #[test]
+    fn the_function_of_a_failed_release_is_found() {
+        let reason =
+            "Message returned: a-stack-ListMessagesFunction-0a: version 2 is unhealthy: can't use PostgreSQL";
+        assert_eq!(own().released("a-stack", reason), Some("list-messages"));
+        assert_eq!(own().released("a-stack", "MessageTable: already exists"), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use cruddur::error::Chain;
+use cruddur::{error::Chain, user::Handle};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::{Client, Method, RequestBuilder, redirect};
 use serde::de::DeserializeOwned;
@@ -47,6 +47,12 @@ impl Api {
 
     pub(super) async fn get(&self, path: &str, token: &HeaderValue) -> Result<Reply, Problem> {
         self.send(self.request(Method::GET, path), Some(token)).await
+    }
+
+    /// The handle of the token's user in the database. Returns `None` if the API does not answer with it.
+    pub(super) async fn own_handle(&self, token: &HeaderValue) -> Option<Handle> {
+        let answer = self.get("/api/me", token).await.ok()?.json::<Value>()?;
+        answer.get("handle")?.as_str()?.parse().ok()
     }
 
     pub(super) async fn send(

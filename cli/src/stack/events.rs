@@ -37,12 +37,14 @@ pub(crate) struct Events<'a> {
     stack_id: &'a str,
     /// The newest known event. `None`: the events start with the running operation.
     last: Option<String>,
+    /// The reasons of failed resources.
+    pub(crate) failures: Vec<String>,
 }
 
 impl<'a> Events<'a> {
     /// The events since the start of the running operation.
     pub(crate) fn of_running(sdk: &'a SdkConfig, stack_id: &'a str) -> Self {
-        Self { sdk, client: Client::new(sdk), stack_id, last: None }
+        Self { sdk, client: Client::new(sdk), stack_id, last: None, failures: Vec::new() }
     }
 
     /// The events from now on, for an operation that starts later.
@@ -64,6 +66,7 @@ impl<'a> Events<'a> {
                     end = (!status.ends_with("_IN_PROGRESS")).then(|| status.to_owned());
                 } else if status.ends_with("_FAILED") {
                     bar.suspend(|| print_failure(output, &event))?;
+                    self.failures.extend(event.resource_status_reason().map(str::to_owned));
                 } else if status.ends_with("_COMPLETE") {
                     completed += 1;
                 }

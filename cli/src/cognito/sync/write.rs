@@ -118,7 +118,7 @@ mod tests {
 
     fn database() -> Database {
         let server = testing::postgres::unconnected().clone().into();
-        Database { server, url: String::new(), place: "the test's".to_owned() }
+        Database { server, url: String::new(), place: "the test's".to_owned(), url_name: "database URL" }
     }
 
     fn pool_user(handle: &str, sub: &str) -> PoolUser {
