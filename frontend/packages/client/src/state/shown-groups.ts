@@ -1,4 +1,4 @@
-import type { LogEvent, Member, ShownGroup } from '../api/types.ts';
+import type { LogEvent, Member, ShownGroup, User } from '../api/types.ts';
 import type { MessagesClient } from '../client.ts';
 import { Resource } from '../sync/resource.ts';
 import type { GroupLoader } from './group-loader.ts';
@@ -40,6 +40,11 @@ export class ShownGroups {
       readings.push({ group, reading });
     }
     this.#groups.get(group)?.update((shown) => shown && withReading(shown, reading));
+  }
+
+  /** Applies a new name or handle of the other user. */
+  rename(group: string, { uuid, handle, display_name }: User): void {
+    this.#groups.get(group)?.update((shown) => (shown?.user_uuid === uuid ? { ...shown, handle, display_name } : shown));
   }
 
   /** Loads a group that is in use after an event that does not say what changed: it may be blocked on another device. */
