@@ -45,6 +45,9 @@ test('the name in a new message replaces the known one everywhere, and that in a
   expect(names()).toEqual([['New'], ['New', 'New'], 'New']);
   receive('Old', now - 500);
   expect(names()).toEqual([['New'], ['New', 'New', 'New'], 'New']);
+  // The server caches names for a minute.
+  await Promise.all([client.inbox.invalidate(), shown.invalidate()]);
+  expect([client.inbox.state().value?.rows[0]?.display_name, shown.state().value?.display_name]).toEqual(['New', 'New']);
   for (const end of ends) {
     end();
   }

@@ -210,11 +210,12 @@ function rename({ client, state }: Lists, group: string, added: readonly Message
   if (known.handle === handle && known.display_name === display_name) {
     return;
   }
+  state.names.add({ uuid: user, handle, display_name });
   const renamed = <Row extends Message | MessageGroup>(rows: readonly Row[] = []): Row[] =>
-    rows.flatMap((row) => (row.user_uuid === user ? [{ ...row, handle, display_name }] : []));
+    rows.filter((row) => row.user_uuid === user).map((row) => state.names.applied(row));
   inbox.add(renamed(inbox.state().value?.rows));
   thread?.add(renamed(thread.state().value?.rows));
-  state.groups.rename(group, { uuid: user, handle, display_name });
+  state.groups.rename(group);
 }
 
 function withName<Row extends Message | MessageGroup>(lists: Lists, group: string, row: Row): Row {
