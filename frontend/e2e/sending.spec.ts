@@ -112,6 +112,7 @@ test('signing out leads to the welcome page, and the next person finds no draft'
   await openConversation(page, 'Scarlett Ho');
   await composer(page).fill('My draft');
   await page.getByRole('button', { name: t('signOut') }).click();
+  await page.getByRole('button', { name: t('signOut.leave') }).click();
   await expect(page.getByRole('button', { name: t('welcome.signIn') })).toBeVisible();
   await signInAs(page, 'scarlett');
   await openConversation(page, 'Sunyoung Lee');

@@ -157,7 +157,10 @@ test('signing out in one tab signs out all tabs and removes everything', async (
   await two.goto('/messages');
   await openConversation(two, 'Scarlett Ho');
   await composer(two).fill('Half a sentence');
+  // The draft is stored after a pause.
+  await expect.poll(() => two.evaluate(() => Object.keys(localStorage).some((key) => key.startsWith('cruddur.draft.')))).toBe(true);
   await one.getByRole('button', { name: t('signOut') }).click();
+  await one.getByRole('button', { name: t('signOut.leave') }).click();
   await expect(welcome(one)).toBeVisible();
   await expect(welcome(two)).toBeVisible();
   expect(await two.evaluate(() => Object.keys(localStorage))).toEqual([]);

@@ -98,7 +98,7 @@ describe('the inbox', () => {
   test('explains what to do if it is empty', async () => {
     stack.groups = [];
     renderApp('/messages');
-    expect(await screen.findByText(/No conversations yet/)).toBeTruthy();
+    expect(await screen.findByText(/No conversations here/)).toBeTruthy();
   });
 });
 
@@ -157,6 +157,7 @@ describe('the session', () => {
     await screen.findByText(/^Not sent\./);
     await user.click(screen.getByRole('button', { name: 'Sign out' }));
     expect(screen.getByText(/One message has not been sent yet/)).toBeTruthy();
+    expect(within(await list()).getByText('Hello')).toBeTruthy();
     expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Stay' }));
     await user.keyboard('{Escape}');
     expect(screen.queryByRole('alertdialog')).toBeNull();

@@ -4,7 +4,8 @@ import { FakeStack, uuid } from './testing/fake-stack.ts';
 import { field, list, shownTexts } from './testing/page.ts';
 import { renderApp } from './testing/render-app.tsx';
 
-const HOUR = 3_600_000;
+/** The pause between the messages, which are young enough to be edited. */
+const PAUSE = 5 * 60_000;
 
 let stack: FakeStack;
 let group: string;
@@ -14,8 +15,8 @@ beforeEach(() => {
   const now = Date.now();
   stack = new FakeStack();
   scarlett = stack.users[1]?.uuid ?? '';
-  group = stack.addConversation('scarlett', ['sunyoung', 'Hello', now - 2 * HOUR], ['scarlett', 'Hello!', now - HOUR]);
-  stack.addConversation('lore', ['lore', 'Hi', now - 3 * HOUR]);
+  group = stack.addConversation('scarlett', ['sunyoung', 'Hello', now - 2 * PAUSE], ['scarlett', 'Hello!', now - PAUSE]);
+  stack.addConversation('lore', ['lore', 'Hi', now - 3 * PAUSE]);
 });
 
 type App = ReturnType<typeof renderApp>;

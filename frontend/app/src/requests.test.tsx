@@ -53,6 +53,16 @@ test('requests are listed above the inbox, not counted in the title, and can be 
   await waitFor(() => expect(screen.queryByText(/^Requests/)).toBeNull());
 });
 
+test('a declined request that is accepted in its conversation is not shown as declined', async () => {
+  const { user } = renderApp(`/messages/${group}`);
+  await user.click(await screen.findByText('Requests (1)'));
+  await user.click(await screen.findByRole('button', { name: 'Decline the request of Scarlett Ho' }));
+  await screen.findByText('You have declined the request of Scarlett Ho.');
+  await screen.findByText('You have declined this request. You can still accept it.');
+  await user.click(screen.getByRole('button', { name: 'Accept' }));
+  await waitFor(() => expect(screen.queryByText('You have declined the request of Scarlett Ho.')).toBeNull());
+});
+
 test('an accepted request leaves the section and is in the inbox', async () => {
   const { user } = renderApp('/messages');
   await user.click(await screen.findByText('Requests (1)'));

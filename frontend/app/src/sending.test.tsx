@@ -294,6 +294,8 @@ describe('drafts', () => {
     const { user } = renderApp(`/messages/${group}`);
     await user.type(await field(), 'half a');
     await user.click(screen.getByRole('button', { name: 'Sign out' }));
+    expect(screen.getByText(/One draft has not been sent/)).toBeTruthy();
+    await user.click(screen.getByRole('button', { name: 'Sign out and delete' }));
     expect(await screen.findByRole('button', { name: 'Sign in' })).toBeTruthy();
     expect(localStorage).toHaveLength(0);
   });

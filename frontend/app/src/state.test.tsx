@@ -5,6 +5,8 @@ import { field, list, shownTexts } from './testing/page.ts';
 import { renderApp } from './testing/render-app.tsx';
 
 const HOUR = 3_600_000;
+/** The pause between the messages, of which the own one is young enough to be edited. */
+const PAUSE = 5 * 60_000;
 
 let stack: FakeStack;
 let group: string;
@@ -14,9 +16,9 @@ beforeEach(() => {
   stack = new FakeStack();
   group = stack.addConversation(
     'scarlett',
-    ['scarlett', 'Are you there?', now - 3 * HOUR],
-    ['sunyoung', 'I am.', now - 2 * HOUR],
-    ['scarlett', 'Good.', now - HOUR],
+    ['scarlett', 'Are you there?', now - 3 * PAUSE],
+    ['sunyoung', 'I am.', now - 2 * PAUSE],
+    ['scarlett', 'Good.', now - PAUSE],
   );
 });
 
@@ -125,6 +127,21 @@ describe('the menu of a message', () => {
     expect(await screen.findByText('Not changed. This message is too old to be edited.')).toBeTruthy();
     expect(shownTexts()[1]).toBe('I am. Here.');
     expect(document.activeElement).toBe(await field());
+
+    await user.click(screen.getByRole('button', { name: 'OK' }));
+    expect(screen.queryByText(/^Not changed/)).toBeNull();
+    expect(await field()).toHaveProperty('value', 'I am. Here. Again');
+  });
+
+  test('does not offer to edit an old message', async () => {
+    const other = stack.addConversation('lore', ['sunyoung', 'Long ago', Date.now() - HOUR]);
+    const { user } = renderApp(`/messages/${other}`);
+    await user.click(await field('Lore Winters'));
+    await user.keyboard('{ArrowUp}');
+    expect(screen.queryByRole('textbox', { name: 'Edit the message' })).toBeNull();
+    const menu = await openMenu(user, 'Long ago');
+    expect(menu.queryByRole('menuitem', { name: 'Edit' })).toBeNull();
+    expect(menu.getByRole('menuitem', { name: 'Delete' })).toBeTruthy();
   });
 
   test('deletes a message after a confirmation', async () => {

@@ -1,12 +1,12 @@
 import { type Device, listDevices, millisOf, ownDevice, signOutEverywhere } from '@cruddur/client';
-import { explain, useMessages, useOutbox } from '@cruddur/react';
+import { explain, useMessages } from '@cruddur/react';
 import { useEffect, useState } from 'react';
 import { useSignedIn, useSignOut } from '../signed-in.tsx';
 import { usePagesTexts } from '../texts/pages/use-pages-texts.ts';
-import { usePageTexts } from '../texts/texts.tsx';
 import { deviceName } from './device-name.ts';
 import { SignOutQuestion } from './sign-out-question.tsx';
 import { useSaving } from './use-saving.ts';
+import { useUnsent } from './use-unsent.ts';
 
 /** A section with the devices on which the app is open, and the sign-out on all of them. */
 export function Devices() {
@@ -80,10 +80,9 @@ function DeviceItem({ device, isOwn }: { device: Device; isOwn: boolean }) {
 function SignOutEverywhere() {
   const { client } = useSignedIn();
   const signOut = useSignOut();
-  const page = usePageTexts();
   const { text } = usePagesTexts();
   const { problem, save } = useSaving();
-  const unsent = useOutbox().filter(({ state }) => state.name !== 'sent').length;
+  const unsent = useUnsent();
   const [isAsking, setAsking] = useState(false);
   const [isEnding, setEnding] = useState(false);
 
@@ -98,16 +97,16 @@ function SignOutEverywhere() {
 
   return (
     <div className="cruddur-form">
-      <p className={problem === null ? 'cruddur-hint' : 'cruddur-problem'} role="status">
-        {problem ?? text('devices.everywhereHint')}
-      </p>
       {/* Not disabled, so that it keeps the focus. */}
       <button type="button" className="cruddur-button" aria-disabled={isEnding} onClick={() => setAsking(!isEnding)}>
         {text('devices.everywhere')}
       </button>
+      <p className={problem === null ? 'cruddur-hint' : 'cruddur-problem'} role="status">
+        {problem ?? text('devices.everywhereHint')}
+      </p>
       {isAsking && (
         <SignOutQuestion
-          question={[text('devices.question'), ...(unsent > 0 ? [page.text('signOut.unsent', { count: unsent })] : [])].join(' ')}
+          question={[text('devices.question'), unsent()].join(' ').trim()}
           leave={text('devices.everywhere')}
           onLeave={() => void end()}
           onStay={() => setAsking(false)}

@@ -1,11 +1,11 @@
 import { useState } from 'react';
-import { useOutbox } from '@cruddur/react';
 import { useSignedIn, useSignOut } from '../signed-in.tsx';
 import { usePagesTexts } from '../texts/pages/use-pages-texts.ts';
 import { usePageTexts } from '../texts/texts.tsx';
 import { Logo } from './logo.tsx';
 import { usePageTitle } from './page-title.ts';
 import { SignOutQuestion } from './sign-out-question.tsx';
+import { useUnsent } from './use-unsent.ts';
 
 /** The page of a person with a valid session and no user in the database. */
 export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
@@ -13,8 +13,17 @@ export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
   const signOut = useSignOut();
   const { text } = usePageTexts();
   const { text: own } = usePagesTexts();
-  const [asking, setAsking] = useState(false);
-  const unsent = useOutbox().filter(({ state }) => state.name !== 'sent').length;
+  const [deleted, setDeleted] = useState('');
+  const unsent = useUnsent();
+
+  function leave() {
+    const found = unsent();
+    setDeleted(found);
+    if (found === '') {
+      signOut();
+    }
+  }
+
   usePageTitle(own('account.title'));
   return (
     <main className="cruddur-plain-page">
@@ -22,12 +31,12 @@ export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
         <Logo />
         <h1>{own('account.heading')}</h1>
         <p>{me.handle === '' ? own('account.text') : own('account.textAs', { handle: `@${me.handle}` })}</p>
-        {asking && (
+        {deleted !== '' && (
           <SignOutQuestion
-            question={text('signOut.unsent', { count: unsent })}
+            question={deleted}
             leave={text('signOut.leave')}
             onLeave={signOut}
-            onStay={() => setAsking(false)}
+            onStay={() => setDeleted('')}
           />
         )}
         <p className="cruddur-actions">
@@ -37,7 +46,7 @@ export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
           <button
             type="button"
             className="cruddur-button"
-            onClick={() => (unsent > 0 ? setAsking(true) : signOut())}
+            onClick={leave}
           >
             {text('signOut')}
           </button>

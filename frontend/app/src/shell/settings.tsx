@@ -54,22 +54,24 @@ export function Settings({ notifies, onNotifies, hasListKey, onListKey, onClose 
 
   return (
     <dialog ref={dialog} className="cruddur-dialog" aria-labelledby={id} tabIndex={-1} onClose={onClose}>
-      <h2 id={id}>{text('settings.title')}</h2>
+      <form method="dialog" className="cruddur-settings-head">
+        <h2 id={id}>{text('settings.title')}</h2>
+        <button type="submit" className="cruddur-icon-button" aria-label={text('settings.close')} title={text('settings.close')}>
+          <svg className="cruddur-icon" viewBox="0 0 24 24" aria-hidden="true">
+            <path d="M6 6l12 12M18 6L6 18" />
+          </svg>
+        </button>
+      </form>
       <DisplayName />
       <ReadReceipts />
       <Notifications isOn={notifies} onChange={onNotifies} />
       <Appearance />
-      <Shortcuts hasListKey={hasListKey} onChange={onListKey} />
+      {window.matchMedia('(pointer: fine)').matches && <Shortcuts hasListKey={hasListKey} onChange={onListKey} />}
       <WhoMayWrite />
       <Disclosure title={text('settings.blocked')}>{({ BlockedPeople }) => <BlockedPeople />}</Disclosure>
       <Devices />
       <Download />
       <DeleteAccount />
-      <form method="dialog" className="cruddur-actions">
-        <button type="submit" className="cruddur-button">
-          {text('settings.close')}
-        </button>
-      </form>
     </dialog>
   );
 }

@@ -1,5 +1,5 @@
 import { sameHandle } from '@cruddur/client';
-import { Avatar, Handle, Inbox, Name, StartConversation, useMe, useOutbox } from '@cruddur/react';
+import { Avatar, Handle, Inbox, Name, StartConversation, useMe } from '@cruddur/react';
 import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { useSignedIn, useSignOut } from '../signed-in.tsx';
 import { usePageTexts } from '../texts/texts.tsx';
@@ -7,6 +7,7 @@ import { LeaveIcon } from './leave-icon.tsx';
 import type { BrowserChoices } from './settings.tsx';
 import { SettingsIcon } from './settings-icon.tsx';
 import { SignOutQuestion } from './sign-out-question.tsx';
+import { useUnsent } from './use-unsent.ts';
 
 const Settings = lazy(async () => ({ default: (await import('./pages.ts')).Settings }));
 const HandleNotice = lazy(async () => ({ default: (await import('./pages.ts')).HandleNotice }));
@@ -22,9 +23,18 @@ export function Sidebar({ requests, ...choices }: Props) {
   const signOut = useSignOut();
   const { text } = usePageTexts();
   const { me } = useMe();
-  const [asking, setAsking] = useState(false);
+  /** What a sign-out deletes, while the person is asked about it. */
+  const [deleted, setDeleted] = useState('');
   const [isSetting, setSetting] = useState(false);
-  const unsent = useOutbox().filter(({ state }) => state.name !== 'sent').length;
+  const unsent = useUnsent();
+
+  function leave() {
+    const found = unsent();
+    setDeleted(found);
+    if (found === '') {
+      signOut();
+    }
+  }
 
   return (
     <section className="cruddur-sidebar" aria-label={text('screen.overview')}>
@@ -53,7 +63,7 @@ export function Sidebar({ requests, ...choices }: Props) {
           className="cruddur-icon-button"
           aria-label={text('signOut')}
           title={text('signOut')}
-          onClick={() => (unsent > 0 ? setAsking(true) : signOut())}
+          onClick={leave}
         >
           <LeaveIcon />
         </button>
@@ -63,12 +73,12 @@ export function Sidebar({ requests, ...choices }: Props) {
           <Settings {...choices} onClose={() => setSetting(false)} />
         </Suspense>
       )}
-      {asking && (
+      {deleted !== '' && (
         <SignOutQuestion
-          question={text('signOut.unsent', { count: unsent })}
+          question={deleted}
           leave={text('signOut.leave')}
           onLeave={signOut}
-          onStay={() => setAsking(false)}
+          onStay={() => setDeleted('')}
         />
       )}
       {me !== null && !sameHandle(person.handle, me.handle) && (

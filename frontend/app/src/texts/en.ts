@@ -34,6 +34,8 @@ export const en = {
   'signOut.label': 'Sign out?',
   'signOut.unsent':
     '{count, plural, one {One message has not been sent yet.} other {# messages have not been sent yet.}} Signing out deletes unsent messages from this device.',
+  'signOut.drafts':
+    '{count, plural, one {One draft has not been sent.} other {# drafts have not been sent.}} Signing out deletes drafts from this device.',
   'signOut.leave': 'Sign out and delete',
   'signOut.stay': 'Stay',
 

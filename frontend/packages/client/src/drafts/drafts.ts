@@ -86,10 +86,14 @@ export class Drafts {
     return this.#known(conversation)?.text.slice(0, MAX_PREVIEW).trim() ?? '';
   }
 
+  /** The number of conversations with a draft. */
+  count(): number {
+    return this.#conversations().filter((conversation) => this.preview(conversation) !== '').length;
+  }
+
   /** The people without a group to whom there are drafts. */
   begun(): Recipient[] {
-    const stored = this.#store.keys(this.#prefix).map((key) => key.slice(this.#prefix.length));
-    return [...new Set([...this.#open.keys(), ...stored])].flatMap((conversation) => {
+    return this.#conversations().flatMap((conversation) => {
       const to = conversation.startsWith('user:') && this.preview(conversation) !== '' && this.#known(conversation)?.to;
       return to ? [to] : [];
     });
@@ -105,6 +109,12 @@ export class Drafts {
     } else {
       this.#timer = setTimeout(() => this.flush(), STORE_DELAY);
     }
+  }
+
+  /** Adds a text to a draft, for example the text of a rejected edit. */
+  add(conversation: string, text: string): void {
+    this.write(conversation, merged(this.read(conversation), text));
+    this.#changed();
   }
 
   /** Stores all unsaved edits. */
@@ -150,9 +160,8 @@ export class Drafts {
   move(from: string, to: string): void {
     const text = this.read(from);
     if (text !== '') {
-      this.write(to, merged(this.read(to), text));
       this.write(from, '');
-      this.#changed();
+      this.add(to, text);
     }
   }
 
@@ -206,6 +215,11 @@ export class Drafts {
       draft.text = text;
       this.#changed();
     }
+  }
+
+  #conversations(): string[] {
+    const stored = this.#store.keys(this.#prefix).map((key) => key.slice(this.#prefix.length));
+    return [...new Set([...this.#open.keys(), ...stored])];
   }
 
   /** A draft as this tab last saw it, or as it is stored. */

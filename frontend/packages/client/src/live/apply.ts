@@ -1,6 +1,7 @@
 import { LIMIT } from '../api/api.ts';
 import type { LogEvent, Message, MessageGroup, User } from '../api/types.ts';
 import type { MessagesClient } from '../client.ts';
+import { byAge } from '../conversations/thread.ts';
 import { rowAfter } from '../conversations/unread-count.ts';
 import { reloadRows } from '../state/reload-rows.ts';
 import type { ConversationState } from '../state/state.ts';
@@ -36,7 +37,8 @@ interface Changes {
 /**
  * Changes the lists by events. Loads what the events name and the batch lacks.
  *
- * The rows of a batch have the names at the time of writing. Names from the lists replace them.
+ * The rows of a batch have the names at the time of writing. A message that is newer than the lists has the newest name; otherwise,
+ * names from the lists replace those of the batch.
  */
 export function applyBatch(lists: Lists, { events, messages, groups }: Batch): void {
   const { client, state } = lists;
@@ -49,6 +51,7 @@ export function applyBatch(lists: Lists, { events, messages, groups }: Batch): v
   }
   const outdated: string[] = [];
   for (const [group, changes] of all) {
+    rename(lists, group, changes.messages.flatMap((uuid) => messages.get(uuid) ?? []));
     const embedded = groups.get(group);
     const row = embedded && withName(lists, group, embedded);
     if (!isListMissing([group, changes]) && !applyToInbox(lists, group, changes, row, messages)) {
@@ -194,15 +197,39 @@ async function applyToThread(
   }
 }
 
+/** Gives the name and the handle in new messages to the loaded rows of their sender, unless the rows are newer. */
+function rename({ client, state }: Lists, group: string, added: readonly Message[]): void {
+  const { me, inbox, threads } = client;
+  const thread = threads.get(group);
+  const newest = added.filter(({ user_uuid: user }) => user !== me.state().value?.uuid).toSorted(byAge).at(-1);
+  const known = newest && knownRow(client, group, newest.user_uuid);
+  if (newest === undefined || known === undefined || known.created_at >= newest.created_at) {
+    return;
+  }
+  const { user_uuid: user, handle, display_name } = newest;
+  if (known.handle === handle && known.display_name === display_name) {
+    return;
+  }
+  state.names.add({ uuid: user, handle, display_name });
+  const renamed = <Row extends Message | MessageGroup>(rows: readonly Row[] = []): Row[] =>
+    rows.filter((row) => row.user_uuid === user).map((row) => state.names.applied(row));
+  inbox.add(renamed(inbox.state().value?.rows));
+  thread?.add(renamed(thread.state().value?.rows));
+  state.groups.rename(group);
+}
+
 function withName<Row extends Message | MessageGroup>(lists: Lists, group: string, row: Row): Row {
   const known = knownUser(lists.client, group, row.user_uuid);
   return known === undefined ? row : { ...row, handle: known.handle, display_name: known.display_name };
 }
 
-function knownUser({ me, inbox, threads }: MessagesClient, group: string, user: string): Omit<User, 'uuid'> | undefined {
-  const own = me.state().value;
+function knownUser(client: MessagesClient, group: string, user: string): Omit<User, 'uuid'> | undefined {
+  const own = client.me.state().value;
+  return own?.uuid === user ? own : knownRow(client, group, user);
+}
+
+/** A loaded row with the name of another user. */
+function knownRow({ inbox, threads }: MessagesClient, group: string, user: string): Message | MessageGroup | undefined {
   const isTheirs = (row: Message | MessageGroup) => row.user_uuid === user;
-  return own?.uuid === user
-    ? own
-    : (inbox.state().value?.rows.find(isTheirs) ?? threads.get(group)?.state().value?.rows.findLast(isTheirs));
+  return inbox.state().value?.rows.find(isTheirs) ?? threads.get(group)?.state().value?.rows.findLast(isTheirs);
 }

@@ -3,6 +3,7 @@ import type { MessagesClient } from '../client.ts';
 import { Resource } from '../sync/resource.ts';
 import type { GroupLoader } from './group-loader.ts';
 import type { GroupRefresher } from './group-refresher.ts';
+import type { NewNames } from './new-names.ts';
 
 /** Milliseconds for which a group is not loaded again, unless events say that it changed. */
 const FRESH_FOR = 10 * 60_000;
@@ -15,14 +16,16 @@ export class ShownGroups {
   readonly #client: MessagesClient;
   readonly #loader: GroupLoader;
   readonly #refresher: GroupRefresher;
+  readonly #names: NewNames;
   readonly #groups = new Map<string, Resource<ShownGroup>>();
   /** The readings during each request in progress: the response may be older. */
   readonly #readings = new Set<{ group: string; reading: Reading }[]>();
 
-  constructor(client: MessagesClient, loader: GroupLoader, refresher: GroupRefresher) {
+  constructor(client: MessagesClient, loader: GroupLoader, refresher: GroupRefresher, names: NewNames) {
     this.#client = client;
     this.#loader = loader;
     this.#refresher = refresher;
+    this.#names = names;
   }
 
   /** A conversation with its members. */
@@ -40,6 +43,11 @@ export class ShownGroups {
       readings.push({ group, reading });
     }
     this.#groups.get(group)?.update((shown) => shown && withReading(shown, reading));
+  }
+
+  /** Applies a new name of the other user. */
+  rename(group: string): void {
+    this.#groups.get(group)?.update((shown) => shown && this.#names.applied(shown));
   }
 
   /** Loads a group that is in use after an event that does not say what changed: it may be blocked on another device. */
@@ -66,7 +74,7 @@ export class ShownGroups {
     const readings: { group: string; reading: Reading }[] = [];
     this.#readings.add(readings);
     try {
-      const loaded = await this.#loader.load(group);
+      const loaded = this.#names.applied(await this.#loader.load(group));
       const during = readings.filter((each) => each.group === group);
       return during.reduce((shown, { reading }) => withReading(shown, reading), loaded);
     } finally {

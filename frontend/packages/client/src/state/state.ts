@@ -7,6 +7,7 @@ import { GroupLoader } from './group-loader.ts';
 import { GroupRefresher } from './group-refresher.ts';
 import { GroupSettings } from './group-settings.ts';
 import { MessageChanges } from './message-changes.ts';
+import { NewNames } from './new-names.ts';
 import { ReadMarkers } from './read-markers.ts';
 import { repeat } from './repeat.ts';
 import { Requests } from './requests.ts';
@@ -35,6 +36,8 @@ export class ConversationState {
   readonly refresher: GroupRefresher;
   /** Edits, deletions and reactions that are being sent or have failed. */
   readonly changes: MessageChanges;
+  /** Names that the lists of the server may not have yet. */
+  readonly names = new NewNames();
   /** Marks messages as read or unread. */
   readonly reads: ReadMarkers;
   /** Whom the user blocks. */
@@ -55,7 +58,8 @@ export class ConversationState {
     this.blocks = new Blocks(client, this.refresher);
     this.changes = new MessageChanges(client);
     this.reads = new ReadMarkers(client, this.refresher);
-    this.groups = new ShownGroups(client, loader, this.refresher);
+    this.groups = new ShownGroups(client, loader, this.refresher, this.names);
+    client.inboxRules.push((row) => this.names.applied(row));
     this.requests = new Requests(client, this.groups, this.blocks);
   }
 

@@ -1,4 +1,4 @@
-import { type Attention, type Bubble, type Change, type Entry, attention, conversationOf, delayReason, stateOf } from '@cruddur/client';
+import { type Attention, type Bubble, type Change, type Entry, attention, conversationKey, conversationOf, delayReason, stateOf } from '@cruddur/client';
 import { memo, use, useId } from 'react';
 import { useClient, useComponents } from '../context.ts';
 import { useOutbox, useSession } from '../hooks/data.ts';
@@ -191,9 +191,19 @@ function isReplyToNothing({ replyTo, state }: Entry): boolean {
 
 /** Why a change of the message failed. */
 function ChangeProblem({ change }: { change: Change }) {
-  const { changes } = stateOf(useClient());
+  const client = useClient();
+  const { changes } = stateOf(client);
   const texts = useTexts();
   const { text } = texts;
+
+  function dismiss() {
+    changes.dismiss(change.id);
+    if (change.action.kind === 'edit') {
+      // The text is not lost: it can be sent as a new message.
+      client.drafts.add(conversationKey({ kind: 'group', uuid: change.group }), change.action.text);
+    }
+  }
+
   return (
     <p className="cruddur-change-problem" role="alert">
       <AlertIcon />
@@ -201,7 +211,7 @@ function ChangeProblem({ change }: { change: Change }) {
       <button type="button" className="cruddur-button cruddur-small" onClick={() => changes.retry(change.id)}>
         {text('message.retry')}
       </button>
-      <button type="button" className="cruddur-button cruddur-small cruddur-quiet" onClick={() => changes.dismiss(change.id)}>
+      <button type="button" className="cruddur-button cruddur-small cruddur-quiet" onClick={dismiss}>
         {text('message.dismiss')}
       </button>
     </p>

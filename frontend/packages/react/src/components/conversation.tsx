@@ -24,7 +24,7 @@ import { useChanges, useShownGroup } from '../hooks/state.ts';
 import { useGroupSettings } from '../hooks/use-group-settings.ts';
 import { useFirstUnread } from '../hooks/use-first-unread.ts';
 import { useTexts } from '../hooks/use-texts.ts';
-import { storedMessage } from '../stored-message.ts';
+import { isEditable, storedMessage } from '../stored-message.ts';
 import type { MessagesTexts } from '../texts/messages-texts.ts';
 import { explain } from '../texts/explain.ts';
 import { Announcement } from './announcement.tsx';
@@ -123,7 +123,10 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
 
   // Own messages can't be recognized before the own uuid is known.
   const messages = me === null ? NO_MESSAGES : (thread?.rows ?? NO_MESSAGES);
-  const person = known ?? otherOf(messages, me?.uuid) ?? (shown === undefined ? null : otherMember(shown));
+  const row = inbox?.rows.find(({ uuid }) => uuid === group);
+  // The place has the name at the time of the click.
+  const named = row ?? shown;
+  const person = named === undefined ? (known ?? otherOf(messages, me?.uuid)) : otherMember(named);
   const entries = useMemo(
     () => outgoing.filter((entry) => isIn(entry, group, person)),
     // oxlint-disable-next-line react/exhaustive-deps
@@ -137,7 +140,6 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
     () => (shown === undefined || me === null ? null : lastSeen(messages, shown.members, me.uuid)),
     [messages, shown, me],
   );
-  const row = inbox?.rows.find(({ uuid }) => uuid === group);
   // Not by what an earlier page has stored.
   const unread = useFirstUnread(
     isStored ? NO_MESSAGES : messages,
@@ -359,7 +361,7 @@ function useActions(
     editLast: () => {
       const last = items.findLast((item): item is Bubble => item.kind === 'bubble' && item.own && !item.isDeleted);
       // Not one before an unsent message: it would be the wrong one.
-      setEdited(last && storedMessage(last) ? last.key : null);
+      setEdited(last && isEditable(last) ? last.key : null);
     },
     endReply: () => setReplyTo(null),
   };

@@ -18,16 +18,20 @@ export interface GroupItemProps {
   draft?: string;
   /** Whether a message of the group failed or waits for its author. */
   unsent: boolean;
+  /** The text of the newest message that failed, waits for its author, or is delayed; empty if there is none. */
+  unsentText?: string;
 }
 
 /** A conversation in the inbox. */
-export const GroupItem = memo(function GroupItem({ group, now, draft = '', unsent }: GroupItemProps) {
+export const GroupItem = memo(function GroupItem({ group, now, draft = '', unsent, unsentText = '' }: GroupItemProps) {
   const { Avatar = DefaultAvatar } = useComponents();
   const { text } = useBaseTexts();
   const { unread_count: unread = 0, message, deleted_at, muted_until } = group;
   const hasMute = isMuted(muted_until, now);
   // A row without a text is cleared or deleted.
   const isCleared = message === '' && deleted_at === undefined;
+  // A draft hides a delayed message, but not one that needs its author.
+  const unstored = unsent || draft === '' ? unsentText : '';
   return (
     <div className="cruddur-group" data-group={group.uuid}>
       <PlaceLink
@@ -44,8 +48,12 @@ export const GroupItem = memo(function GroupItem({ group, now, draft = '', unsen
         </span>
         <span className="cruddur-group-preview">
           {unsent && <span className="cruddur-badge">{text('inbox.notSent')}</span>}{' '}
-          {draft === '' && group.from_me === true && !isCleared && <span>{text('inbox.you')}</span>}{' '}
-          {draft !== '' ? (
+          {(unstored !== '' || (draft === '' && group.from_me === true && !isCleared)) && <span>{text('inbox.you')}</span>}{' '}
+          {unstored !== '' ? (
+            <span className="cruddur-group-text" dir="auto">
+              {unstored}
+            </span>
+          ) : draft !== '' ? (
             <DraftPreview text={draft} />
           ) : isCleared || deleted_at !== undefined ? (
             <em className="cruddur-group-text">{text(isCleared ? 'inbox.cleared' : 'inbox.deleted')}</em>

@@ -5,6 +5,7 @@ import {
   type Target,
   conversationKey,
   conversationOf,
+  delayReason,
   foldHandle,
   isHandle,
   recipientOf,
@@ -84,7 +85,7 @@ export function Inbox() {
         group={row.group}
         now={now}
         draft={isSamePlace(place, { kind: 'group', uuid: row.key }) ? '' : drafts.preview(`group:${row.key}`)}
-        unsent={entries.some((entry) => entry.group === row.group.uuid && isStuck(entry))}
+        {...unsentOf(entries.filter((entry) => entry.group === row.group.uuid))}
       />
     ) : (
       <NewGroupItem
@@ -92,7 +93,7 @@ export function Inbox() {
         handle={row.handle}
         person={row.person}
         draft={row.key === opened?.key ? '' : drafts.preview(row.key)}
-        unsent={entries.some((entry) => conversationOf(entry) === row.key && isStuck(entry))}
+        {...unsentOf(entries.filter((entry) => conversationOf(entry) === row.key))}
       />
     );
   }
@@ -190,6 +191,13 @@ function beginningsOf(opened: Beginning | null, entries: readonly Entry[], draft
   const written = drafted.map((person) => ({ key: conversationKey({ kind: 'user', ...person }), handle: person.handle, person }));
   const all = [...(opened === null ? [] : [opened]), ...begun, ...written];
   return [...new Map(all.map((beginning) => [beginning.key, beginning])).values()];
+}
+
+/** The newest unsent message of a conversation, as its row shows it. One that needs its author is shown first. */
+function unsentOf(entries: readonly Entry[]): { unsent: boolean; unsentText: string } {
+  const stuck = entries.findLast(isStuck);
+  const shown = stuck ?? entries.findLast((entry) => delayReason(entry) !== null);
+  return { unsent: stuck !== undefined, unsentText: shown?.text ?? '' };
 }
 
 function isStuck({ state }: Entry): boolean {

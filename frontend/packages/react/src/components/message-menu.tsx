@@ -4,7 +4,8 @@ import { useClient, useComponents } from '../context.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import type { MessageActions } from '../message-actions.ts';
-import { storedMessage } from '../stored-message.ts';
+import { isEditable, storedMessage } from '../stored-message.ts';
+import { ClockTime } from './clock-time.tsx';
 import { DeleteQuestion } from './delete-question.tsx';
 import { EmojiPicker as DefaultEmojiPicker } from './emoji-picker.tsx';
 import { Menu, MenuItem, closeMenuOf } from './menu.tsx';
@@ -56,6 +57,10 @@ export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuPro
   }
   return (
     <Menu label={text('menu.label')} anchor={anchor} onClose={onMenuClose}>
+      {/* A touch screen has no pointer that shows it. Screen readers read the time with the message. */}
+      <div className="cruddur-menu-time" aria-hidden="true">
+        <ClockTime at={bubble.at} />
+      </div>
       {isChangeable && (
         <div className="cruddur-menu-emoji" role="group" aria-label={text('menu.react')}>
           {EMOJI.map((emoji) => {
@@ -96,7 +101,7 @@ export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuPro
       {!isDeleted && (
         <MenuItem onSelect={() => void navigator.clipboard?.writeText(bubble.text).catch(() => undefined)}>{text('menu.copy')}</MenuItem>
       )}
-      {isChangeable && own && <MenuItem onSelect={() => actions.edit(bubble)}>{text('menu.edit')}</MenuItem>}
+      {isChangeable && isEditable(bubble) && <MenuItem onSelect={() => actions.edit(bubble)}>{text('menu.edit')}</MenuItem>}
       {isStored && !own && <MenuItem onSelect={() => actions.markUnread(bubble)}>{text('menu.markUnread')}</MenuItem>}
       {message !== null && <MenuItem onSelect={() => setStep('details')}>{text('menu.details')}</MenuItem>}
       {(entry?.state.name === 'waiting' || entry?.state.name === 'sending') && (

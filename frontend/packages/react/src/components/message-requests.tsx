@@ -1,5 +1,7 @@
 import { type MessageGroup, shownName, stateOf } from '@cruddur/client';
+import { useState } from 'react';
 import { useClient, useComponents } from '../context.ts';
+import { useInbox } from '../hooks/data.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import { Handle, Name } from './labels.tsx';
 import { PeopleList, useRowActions } from './people-list.tsx';
@@ -10,22 +12,26 @@ import { Avatar as DefaultAvatar } from './avatar.tsx';
 export function MessageRequests() {
   const { requests } = stateOf(useClient());
   const { text } = useTexts();
-  const { act, ...people } = useRowActions(() => requests.list);
+  const { act, outcome, ...people } = useRowActions(() => requests.list);
+  const [declined, setDeclined] = useState<string | null>(null);
+  // The person can still accept the conversation where it is open.
+  const isAccepted = useInbox().value?.rows.some(({ uuid }) => uuid === declined) === true;
   return (
-    <PeopleList {...people} nothing="request.none" more="request.more">
+    <PeopleList {...people} outcome={isAccepted ? null : outcome} nothing="request.none" more="request.more">
       {(group) => (
         <MessageRequest
           key={group.uuid}
           group={group}
-          onAnswer={(isAccepted) =>
+          onAnswer={(accepts) => {
+            setDeclined(accepts ? null : group.uuid);
             act(group, {
-              run: () => requests.answer(group.uuid, isAccepted),
-              done: text(isAccepted ? 'request.accepted' : 'request.declined', {
+              run: () => requests.answer(group.uuid, accepts),
+              done: text(accepts ? 'request.accepted' : 'request.declined', {
                 name: shownName(group.display_name, group.handle),
               }),
               failed: (reason) => text('request.failed', { reason }),
-            })
-          }
+            });
+          }}
         />
       )}
     </PeopleList>

@@ -13,12 +13,15 @@ export interface NewGroupItemProps {
   /** The beginning of the draft; empty if there is none, or while the conversation is open. */
   draft?: string;
   unsent: boolean;
+  /** The text of the newest message that failed, waits for its author, or is delayed; empty if there is none. */
+  unsentText?: string;
 }
 
 /** The list item of a conversation that has no stored message yet. */
-export function NewGroupItem({ handle, person, draft = '', unsent }: NewGroupItemProps) {
+export function NewGroupItem({ handle, person, draft = '', unsent, unsentText = '' }: NewGroupItemProps) {
   const { Avatar = DefaultAvatar } = useComponents();
   const { text } = useBaseTexts();
+  const unstored = unsent || draft === '' ? unsentText : '';
   return (
     <PlaceLink className="cruddur-group-item" to={{ kind: 'handle', handle, ...(person && { person }) }}>
       <Avatar name={person?.name ?? handle} handle={handle} />
@@ -28,7 +31,15 @@ export function NewGroupItem({ handle, person, draft = '', unsent }: NewGroupIte
       </span>
       <span className="cruddur-group-preview">
         {unsent && <span className="cruddur-badge">{text('inbox.notSent')}</span>}{' '}
-        {draft === '' ? !unsent && <em>{text('inbox.new')}</em> : <DraftPreview text={draft} />}
+        {unstored !== '' ? (
+          <span className="cruddur-group-text" dir="auto">
+            {unstored}
+          </span>
+        ) : draft === '' ? (
+          <em>{text('inbox.new')}</em>
+        ) : (
+          <DraftPreview text={draft} />
+        )}
       </span>
     </PlaceLink>
   );

@@ -3,7 +3,7 @@ import type { Catalog } from './catalog.ts';
 /** The texts in Arabic. U+2068 and U+2069 isolate names and handles, which can have another direction. */
 export const ar: Catalog = {
   'inbox.label': 'المحادثات',
-  'inbox.empty': 'لا توجد محادثات بعد. أدخل اسم مستخدم في الأعلى لكتابة الرسالة الأولى.',
+  'inbox.empty': 'لا توجد محادثات هنا. أدخل اسم مستخدم في الأعلى للكتابة إليه.',
   'inbox.more': 'عرض المزيد من المحادثات',
   'inbox.new': 'محادثة جديدة',
   'inbox.notSent': 'لم تُرسَل',

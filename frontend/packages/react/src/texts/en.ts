@@ -5,7 +5,7 @@
  */
 export const en = {
   'inbox.label': 'Conversations',
-  'inbox.empty': "No conversations yet. Enter someone's handle above to write the first message.",
+  'inbox.empty': "No conversations here. Enter someone's handle above to write to them.",
   'inbox.more': 'Show more conversations',
   'inbox.new': 'New conversation',
   'inbox.notSent': 'Not sent',
