@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { server as interceptor } from '../../../app/src/testing/fake-stack.ts';
 import { type ClientOptions, type Message, type PagedList, type Store, MessagesClient, memoryStore } from '../src/index.ts';
-import { LiveServer, OTHER, cursorOf, uuid } from './live-server.ts';
+import { LiveServer, cursorOf, uuid } from './live-server.ts';
 import { FakeTabs } from './tabs.ts';
 
 const GROUP = uuid(501);
@@ -223,36 +223,6 @@ describe('over the socket', () => {
     server.receive(SECOND, 'Second');
     await eventually(() => expect(second.state().value?.rows.map(({ message }) => message)).toEqual(['First', 'Second']));
     expect(server.count(`GET /api/messages/${SECOND}`)).toBe(1);
-  });
-
-  test('names from the lists stay', async () => {
-    const { client, thread, texts } = await open();
-    server.append({
-      events: [{ type: 'message', message_group_uuid: GROUP, message_uuids: [uuid(77)] }],
-      messages: [
-        {
-          uuid: uuid(77),
-          user_uuid: OTHER.uuid,
-          handle: 'old-handle',
-          display_name: 'Old Name',
-          message: 'With an old name',
-          created_at: '2099-01-01T00:00:00.000000Z',
-        },
-      ],
-      groups: [
-        {
-          uuid: GROUP,
-          user_uuid: OTHER.uuid,
-          handle: 'old-handle',
-          display_name: 'Old Name',
-          message: 'With an old name',
-          created_at: '2099-01-01T00:00:00.000000Z',
-        },
-      ],
-    });
-    await eventually(() => expect(texts()?.at(-1)).toBe('With an old name'));
-    expect(thread.state().value?.rows.at(-1)?.display_name).toBe(OTHER.display_name);
-    expect(client.inbox.state().value?.rows[0]).toMatchObject({ message: 'With an old name', handle: OTHER.handle });
   });
 
   test('a message of a conversation that is not open is there when it is opened again, without a request', async () => {
