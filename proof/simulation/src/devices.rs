@@ -25,7 +25,7 @@ use crate::{
     lambda::Lambda,
     people::{People, timestamp},
     planted::Planted,
-    versions::{content, preview_of},
+    versions::{cleared, content, preview_of},
     websocket::{Handshake, Socket, WebSocketApi},
 };
 
@@ -280,7 +280,9 @@ impl Device {
             for group in members("message_groups") {
                 let group_uuid = uuid(group, "uuid");
                 groups.insert(group_uuid);
-                if !self.is_cleared(group_uuid, group) {
+                if self.is_cleared(group_uuid, group) {
+                    self.learn_group(&cleared(group));
+                } else {
                     self.learn_group(group);
                 }
             }

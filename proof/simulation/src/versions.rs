@@ -316,6 +316,16 @@ pub(crate) fn preview_of(group: &Value) -> Value {
     preview
 }
 
+/// A group as lists show it after its newest message was cleared.
+pub(crate) fn cleared(group: &Value) -> Value {
+    let mut group = group.clone();
+    group["message"] = json!("");
+    for name in ["edited_at", "deleted_at"] {
+        group.as_object_mut().unwrap().remove(name);
+    }
+    group
+}
+
 fn shown_group(owner: Uuid, row: &MessageRow) -> Value {
     let mut group = json!({
         "message": preview(&row.message),
