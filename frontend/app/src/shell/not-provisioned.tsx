@@ -1,11 +1,10 @@
-import { useState } from 'react';
 import { useSignedIn, useSignOut } from '../signed-in.tsx';
 import { usePagesTexts } from '../texts/pages/use-pages-texts.ts';
 import { usePageTexts } from '../texts/texts.tsx';
 import { Logo } from './logo.tsx';
 import { usePageTitle } from './page-title.ts';
 import { SignOutQuestion } from './sign-out-question.tsx';
-import { useUnsent } from './use-unsent.ts';
+import { useLeaving } from './use-unsent.ts';
 
 /** The page of a person with a valid session and no user in the database. */
 export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
@@ -13,17 +12,7 @@ export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
   const signOut = useSignOut();
   const { text } = usePageTexts();
   const { text: own } = usePagesTexts();
-  const [deleted, setDeleted] = useState('');
-  const unsent = useUnsent();
-
-  function leave() {
-    const found = unsent();
-    setDeleted(found);
-    if (found === '') {
-      signOut();
-    }
-  }
-
+  const { deleted, leave, stay } = useLeaving();
   usePageTitle(own('account.title'));
   return (
     <main className="cruddur-plain-page">
@@ -36,7 +25,7 @@ export function NotProvisioned({ onRetry }: { onRetry: () => void }) {
             question={deleted}
             leave={text('signOut.leave')}
             onLeave={signOut}
-            onStay={() => setDeleted('')}
+            onStay={stay}
           />
         )}
         <p className="cruddur-actions">

@@ -7,7 +7,7 @@ import { LeaveIcon } from './leave-icon.tsx';
 import type { BrowserChoices } from './settings.tsx';
 import { SettingsIcon } from './settings-icon.tsx';
 import { SignOutQuestion } from './sign-out-question.tsx';
-import { useUnsent } from './use-unsent.ts';
+import { useLeaving } from './use-unsent.ts';
 
 const Settings = lazy(async () => ({ default: (await import('./pages.ts')).Settings }));
 const HandleNotice = lazy(async () => ({ default: (await import('./pages.ts')).HandleNotice }));
@@ -23,18 +23,8 @@ export function Sidebar({ requests, ...choices }: Props) {
   const signOut = useSignOut();
   const { text } = usePageTexts();
   const { me } = useMe();
-  /** What a sign-out deletes, while the person is asked about it. */
-  const [deleted, setDeleted] = useState('');
+  const { deleted, leave, stay } = useLeaving();
   const [isSetting, setSetting] = useState(false);
-  const unsent = useUnsent();
-
-  function leave() {
-    const found = unsent();
-    setDeleted(found);
-    if (found === '') {
-      signOut();
-    }
-  }
 
   return (
     <section className="cruddur-sidebar" aria-label={text('screen.overview')}>
@@ -78,7 +68,7 @@ export function Sidebar({ requests, ...choices }: Props) {
           question={deleted}
           leave={text('signOut.leave')}
           onLeave={signOut}
-          onStay={() => setDeleted('')}
+          onStay={stay}
         />
       )}
       {me !== null && !sameHandle(person.handle, me.handle) && (

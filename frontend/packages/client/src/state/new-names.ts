@@ -12,7 +12,7 @@ export class NewNames {
     this.#names.set(user.uuid, { user, until: performance.now() + CACHED_FOR });
   }
 
-  /** The row with the new name of its user; the same row if there is none. */
+  /** Returns the row with its user's new name, if there is one. */
   applied<Row extends { user_uuid: string; handle: string; display_name: string }>(row: Row): Row {
     const known = this.#names.get(row.user_uuid);
     if (known === undefined || known.until < performance.now()) {

@@ -18,7 +18,7 @@ export interface GroupItemProps {
   draft?: string;
   /** Whether a message of the group failed or waits for its author. */
   unsent: boolean;
-  /** The text of the newest message that failed, waits for its author, or is delayed; empty if there is none. */
+  /** The newest text that is not sent: it failed, waits for its author, or is delayed. Empty by default. */
   unsentText?: string;
 }
 

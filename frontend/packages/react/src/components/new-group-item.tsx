@@ -13,7 +13,7 @@ export interface NewGroupItemProps {
   /** The beginning of the draft; empty if there is none, or while the conversation is open. */
   draft?: string;
   unsent: boolean;
-  /** The text of the newest message that failed, waits for its author, or is delayed; empty if there is none. */
+  /** The newest text that is not sent: it failed, waits for its author, or is delayed. Empty by default. */
   unsentText?: string;
 }
 
