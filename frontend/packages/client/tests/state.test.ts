@@ -457,6 +457,20 @@ describe('message requests', () => {
     expect(texts()).toEqual([]);
   });
 
+  test('are marked as read after the acceptance, though the server counts none for a moment', async () => {
+    const { client } = await withRequests();
+    const { reads, groups } = stateOf(client);
+    ends.push(groups.get(SECOND).subscribe(() => undefined));
+    await eventually(() => expect(groups.get(SECOND).state().value?.request).toBe('pending'));
+    const { request: _, ...accepted } = REQUEST;
+    shown = { ...accepted, unread_count: 0 };
+    await groups.get(SECOND).reload();
+    for (let seen = 0; seen < 2; seen += 1) {
+      reads.markRead(SECOND, { uuid: uuid(9), created_at: REQUEST.created_at });
+    }
+    await eventually(() => expect(server.count(`PUT /api/message_groups/${SECOND}/read`)).toBe(1));
+  });
+
   test('of a blocked user are not listed', async () => {
     listed = [REQUEST];
     const { blocks, texts } = await withRequests();

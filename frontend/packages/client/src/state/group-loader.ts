@@ -3,10 +3,11 @@ import type { ShownGroup } from '../api/types.ts';
 import type { MessagesClient } from '../client.ts';
 import type { Blocks } from './blocks.ts';
 import type { GroupSettings } from './group-settings.ts';
+import type { ReadMarkers } from './read-markers.ts';
 import type { Requests } from './requests.ts';
 
 /** The parts of the state that loaded groups change. */
-type GroupState = Readonly<{ blocks: Blocks; settings: GroupSettings; requests: Requests }>;
+type GroupState = Readonly<{ blocks: Blocks; settings: GroupSettings; reads: ReadMarkers; requests: Requests }>;
 
 /** Loads single groups. Applies the blocks, settings and requests in the responses, and adds the groups to the inbox. */
 export class GroupLoader {
@@ -21,7 +22,7 @@ export class GroupLoader {
   /** Loads a group. Rejects with an `ApiError`. */
   async load(group: string): Promise<ShownGroup> {
     const { api, inbox } = this.#client;
-    const { blocks, settings, requests } = this.#state;
+    const { blocks, settings, reads, requests } = this.#state;
     const applyBlock = blocks.observe();
     const applySettings = settings.observe(group);
     const loading = showGroup(api, group);
@@ -30,6 +31,9 @@ export class GroupLoader {
       const { members: _, blocked = false, hidden: __, cleared_until: ___, ...row } = shown;
       applyBlock(row.user_uuid, blocked);
       applySettings(shown);
+      if (row.request !== undefined) {
+        reads.isRequest(group);
+      }
       requests.apply(row);
       return [row];
     });

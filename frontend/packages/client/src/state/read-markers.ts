@@ -19,6 +19,8 @@ interface Marker {
   wanted: MessageReference | 'newest' | null;
   /** Up to here, views no longer mark messages as read: the person has marked some as unread. */
   floor: MessageReference | null;
+  /** Whether a count of 0 may include unread messages: those of a request are not counted. */
+  isUncounted: boolean;
   isSending: boolean;
   /** Whether the last event told another marker than the one that is being stored. */
   isDoubtful: boolean;
@@ -48,6 +50,11 @@ export class ReadMarkers {
     this.#marker(group).floor = null;
   }
 
+  /** Reports that a conversation is a request. The server does not count its messages, also for a moment after the acceptance. */
+  isRequest(group: string): void {
+    this.#marker(group).isUncounted = true;
+  }
+
   /** Marks the messages of a group as read, up to a message, or all of them. May be called with each message that is seen. */
   markRead(group: string, message: MessageReference | null = null): void {
     const marker = this.#marker(group);
@@ -56,11 +63,12 @@ export class ReadMarkers {
     const target = message ?? rows?.at(-1) ?? null;
     const isKnown = target !== null && [marker.read, marker.floor].some((known) => known !== null && !isAfter(target, known));
     // A count of 0 includes all messages up to the time of the row.
-    const isRead = row?.unread_count === 0 && (target === null || target.created_at <= row.created_at);
+    const isRead = !marker.isUncounted && row?.unread_count === 0 && (target === null || target.created_at <= row.created_at);
     if (isKnown || isRead) {
       return;
     }
     marker.round += 1;
+    marker.isUncounted = false;
     marker.read = target;
     marker.wanted = target ?? 'newest';
     if (row !== undefined) {
@@ -157,6 +165,7 @@ export class ReadMarkers {
       read: null,
       wanted: null,
       floor: null,
+      isUncounted: false,
       isSending: false,
       isDoubtful: false,
       round: 0,
