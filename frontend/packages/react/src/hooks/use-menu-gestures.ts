@@ -35,7 +35,7 @@ export function useMenuGestures(
     element.addEventListener(
       'contextmenu',
       (event) => {
-        const row = find(event, rows) ?? rowAt(element, rows, event);
+        const row = find(event, rows);
         cancel();
         if (row !== null && !event.shiftKey && !isForBrowser(event)) {
           event.preventDefault();
@@ -107,15 +107,6 @@ export function useMenuGestures(
       listening.abort();
     };
   }, [box, rows]);
-}
-
-/** The row at the pointer: while the list scrolls, the virtualizer lets no pointer reach its rows. */
-function rowAt(list: HTMLElement, rows: string, { clientX, clientY }: MouseEvent): HTMLElement | null {
-  const isThere = (row: HTMLElement) => {
-    const { left, right, top, bottom } = row.getBoundingClientRect();
-    return left <= clientX && clientX <= right && top <= clientY && clientY <= bottom;
-  };
-  return [...list.querySelectorAll<HTMLElement>(rows)].find(isThere) ?? null;
 }
 
 /** Whether the browser's own behavior is of more use: on links in messages, in fields, and on selected text. */
