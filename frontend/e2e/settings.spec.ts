@@ -11,6 +11,13 @@ async function choose(page: Page, ...items: Parameters<typeof t>[0][]): Promise<
   }
 }
 
+async function chooseOfRow(page: Page, name: string, ...items: Parameters<typeof t>[0][]): Promise<void> {
+  await row(page, name).click({ button: 'right' });
+  for (const item of items) {
+    await page.getByRole('menuitem', { name: t(item) }).click();
+  }
+}
+
 /** The next response to a change of a conversation's settings. */
 const changed = (page: Page) =>
   page.waitForResponse((response) => response.request().method() === 'PATCH' && response.url().includes('/api/message_groups/'));
@@ -41,6 +48,15 @@ test('a muted conversation is quiet on every device until it is unmuted', async 
   await choose(one, 'mute.end');
   await expect(muted(one, 'Scarlett Ho')).toHaveCount(0);
   await expect(muted(two, 'Scarlett Ho')).toHaveCount(0);
+
+  await chooseOfRow(two, 'Scarlett Ho', 'mute.start', 'mute.forever');
+  await expect(muted(one, 'Scarlett Ho')).toBeAttached();
+  await chooseOfRow(two, 'Scarlett Ho', 'mute.end');
+  await expect(muted(one, 'Scarlett Ho')).toHaveCount(0);
+  // The conversation that is open stays so.
+  await chooseOfRow(one, 'Andrew Brown', 'hide.start');
+  await expect(row(two, 'Andrew Brown')).toHaveCount(0);
+  await expect(composer(one)).toBeVisible();
 });
 
 test('a hidden conversation leaves the inbox of every device, and returns with its next message', async ({ signIn, stack }) => {

@@ -1,10 +1,11 @@
-import { type Recipient, FOREVER, instantOf, isMuted } from '@cruddur/client';
+import { type Recipient, isMuted } from '@cruddur/client';
 import { useEffect, useState } from 'react';
 import type { ConversationSettings } from '../conversation-settings.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import { Name } from './labels.tsx';
 import { Menu, MenuItem } from './menu.tsx';
+import { MuteMenu } from './mute-menu.tsx';
 import { Question } from './question.tsx';
 
 export interface ConversationMenuProps {
@@ -21,13 +22,6 @@ export interface ConversationMenuProps {
   /** Called when the menu and the dialog that it opened are closed. */
   onClose: () => void;
 }
-
-const HOUR = 3_600_000;
-const DURATIONS = [
-  ['mute.hour', HOUR],
-  ['mute.hours', 8 * HOUR],
-  ['mute.week', 7 * 24 * HOUR],
-] as const;
 
 /** The menu of a conversation's heading, and the dialogs that it opens. */
 export function ConversationMenu(props: ConversationMenuProps) {
@@ -50,16 +44,7 @@ export function ConversationMenu(props: ConversationMenuProps) {
     case 'closed':
       return null;
     case 'mute':
-      return (
-        <Menu key="mute" label={text('mute.label')} anchor={anchor} onClose={closing('mute')}>
-          {DURATIONS.map(([key, millis]) => (
-            <MenuItem key={key} onSelect={() => settings?.mute(instantOf(Date.now() + millis))}>
-              {text(key)}
-            </MenuItem>
-          ))}
-          <MenuItem onSelect={() => settings?.mute(FOREVER)}>{text('mute.forever')}</MenuItem>
-        </Menu>
-      );
+      return <MuteMenu anchor={anchor} onMute={(until) => settings?.mute(until)} onClose={closing('mute')} />;
     case 'clear':
       return (
         <Question title={text('clear.title')} yes={text('clear.yes')} no={text('clear.no')} onYes={() => settings?.clear()} onClose={onClose}>

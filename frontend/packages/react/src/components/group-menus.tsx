@@ -1,11 +1,13 @@
-import { type MessageGroup, stateOf } from '@cruddur/client';
+import { type MessageGroup, isMuted, stateOf } from '@cruddur/client';
 import { type RefObject, useRef, useState, useSyncExternalStore } from 'react';
 import { useClient } from '../context.ts';
+import { useGroupSettings } from '../hooks/use-group-settings.ts';
 import { useMenuGestures } from '../hooks/use-menu-gestures.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import { explain } from '../texts/explain.ts';
 import { Menu, MenuItem } from './menu.tsx';
+import { MuteMenu } from './mute-menu.tsx';
 
 interface Props {
   /** The list of the conversations. */
@@ -13,26 +15,41 @@ interface Props {
   groups: readonly MessageGroup[];
 }
 
+/** The menu that was opened last. */
+interface OpenMenu {
+  /** Differs between openings: a menu that is being closed is not opened again. */
+  opening: number;
+  uuid: string;
+  anchor: MenuAnchor;
+  hasMute: boolean;
+  step: 'menu' | 'mute' | 'closed';
+}
+
 /** The menus of the conversations in the inbox. */
 export function GroupMenus({ box, groups }: Props) {
-  const { reads, settings } = stateOf(useClient());
-  const hideError = useSyncExternalStore(settings.subscribe, settings.hideError);
+  const { reads, settings: state } = stateOf(useClient());
+  const hideError = useSyncExternalStore(state.subscribe, state.hideError);
   const texts = useTexts();
   const { text } = texts;
-  const [menu, setMenu] = useState<{ opening: number; uuid: string | undefined; anchor: MenuAnchor } | null>(null);
+  const [menu, setMenu] = useState<OpenMenu | null>(null);
   const openings = useRef(0);
   const [markProblem, setProblem] = useState<string | null>(null);
-  const problem = hideError === null ? markProblem : text('hide.failed', { reason: explain(texts, hideError) });
-  useMenuGestures(box, '[data-group]', (row, anchor) => {
-    openings.current += 1;
-    setMenu({ opening: openings.current, uuid: row.dataset['group'], anchor });
-  });
   const group = groups.find(({ uuid }) => uuid === menu?.uuid);
+  // Also of a group that is hidden meanwhile: the outcome comes later.
+  const { settings, problem: settingsProblem } = useGroupSettings(menu?.uuid ?? null);
+  const problem = hideError === null ? (markProblem ?? settingsProblem) : text('hide.failed', { reason: explain(texts, hideError) });
+  useMenuGestures(box, '[data-group]', ({ dataset: { group: uuid } }, anchor) => {
+    openings.current += 1;
+    const hasMute = isMuted(groups.find((each) => each.uuid === uuid)?.muted_until, Date.now());
+    setMenu(uuid === undefined ? null : { opening: openings.current, uuid, anchor, hasMute, step: 'menu' });
+  });
 
   const markUnread = (uuid: string) => {
     setProblem(null);
     reads.markUnread(uuid).catch((error: unknown) => setProblem(text('inbox.notChanged', { reason: explain(texts, error) })));
   };
+  // A choice may have opened the other menu.
+  const close = () => setMenu((current) => current && (current === menu ? { ...current, step: 'closed' } : current));
 
   return (
     <>
@@ -41,15 +58,24 @@ export function GroupMenus({ box, groups }: Props) {
           {problem}
         </p>
       )}
-      {menu !== null && group !== undefined && (
-        <Menu key={menu.opening} label={text('inbox.menu')} anchor={menu.anchor} onClose={() => setMenu(null)}>
+      {menu?.step === 'menu' && group !== undefined && (
+        <Menu key={menu.opening} label={text('inbox.menu')} anchor={menu.anchor} onClose={close}>
           {(group.unread_count ?? 0) > 0 ? (
             <MenuItem onSelect={() => reads.markRead(group.uuid)}>{text('inbox.markRead')}</MenuItem>
           ) : (
             <MenuItem onSelect={() => markUnread(group.uuid)}>{text('inbox.markUnread')}</MenuItem>
           )}
+          {menu.hasMute ? (
+            <MenuItem onSelect={() => settings?.mute(null)}>{text('mute.end')}</MenuItem>
+          ) : (
+            <MenuItem onSelect={() => setMenu({ ...menu, step: 'mute' })}>{text('mute.start')}</MenuItem>
+          )}
+          <MenuItem onSelect={() => settings?.hide()}>
+            {text('hide.start')} <span className="cruddur-hint">{text('hide.hint')}</span>
+          </MenuItem>
         </Menu>
       )}
+      {menu?.step === 'mute' && <MuteMenu anchor={menu.anchor} onMute={(until) => settings?.mute(until)} onClose={close} />}
     </>
   );
 }

@@ -2,12 +2,14 @@ import { stateOf } from '@cruddur/client';
 import { useMemo, useState } from 'react';
 import { useMessages } from '../context.ts';
 import type { ConversationSettings } from '../conversation-settings.ts';
+import { isSamePlace } from '../place.ts';
 import { explain } from '../texts/explain.ts';
 import { useTexts } from './use-texts.ts';
 
 /** The functions that mute, hide and clear a group, and why the last one failed. There are none before the first message is stored. */
 export function useGroupSettings(group: string | null) {
-  const { client, onPlace } = useMessages();
+  const { client, place, onPlace } = useMessages();
+  const isOpen = group !== null && isSamePlace(place, { kind: 'group', uuid: group });
   const texts = useTexts();
   const [problem, setProblem] = useState<string | null>(null);
 
@@ -28,11 +30,13 @@ export function useGroupSettings(group: string | null) {
       mute: (until) => void change(state.mute(group, until), until === null ? 'mute.notEnded' : 'mute.failed'),
       hide: () => {
         void state.hide(group);
-        onPlace(null, false);
+        if (isOpen) {
+          onPlace(null, false);
+        }
       },
       clear: () => void change(state.clear(group), 'clear.failed'),
     };
-  }, [client, texts, group, onPlace]);
+  }, [client, texts, group, isOpen, onPlace]);
 
   return { settings, problem };
 }
