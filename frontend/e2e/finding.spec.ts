@@ -1,4 +1,4 @@
-import { type Page, PHONE, composer, expect, inbox, message, openConversation, say, sentMark, t, test } from './test.ts';
+import { type Page, PHONE, composer, expect, inbox, message, openConversation, openMenu, say, sentMark, t, test } from './test.ts';
 
 const row = (page: Page, name: string) => inbox(page).getByRole('link', { name });
 const field = (page: Page) => page.getByRole('textbox', { name: t('search.title') });
@@ -85,6 +85,33 @@ test('on phones, Back pops the history, and a swipe replies', async ({ signIn })
   await expect(page).toHaveURL(/\/messages$/);
   await openConversation(page, 'Andrew Brown');
   expect(await page.evaluate(() => history.length)).toBe(before + 1);
+});
+
+test("the browser's close request, which is Back on Android, closes what is open, the topmost first", async ({ signIn }) => {
+  const page = await signIn('sunyoung', PHONE);
+  await openConversation(page, 'Scarlett Ho');
+  await say(page, 'With a menu');
+  await expect(sentMark(page, 'With a menu')).toBeAttached();
+  // Here, the request is Escape, if no element with the focus handles the key.
+  const request = async () => {
+    await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+    await page.keyboard.press('Escape');
+  };
+  await page.getByRole('button', { name: t('conversation.menu') }).tap();
+  await page.getByRole('menuitem', { name: t('search.title') }).tap();
+  await expect(field(page)).toBeVisible();
+  await openMenu(page, 'With a menu');
+  await request();
+  await expect(page.getByRole('menu')).toHaveCount(0);
+  await page.getByRole('button', { name: t('composer.emoji') }).tap();
+  const emoji = page.getByRole('dialog', { name: t('emoji.label') });
+  await expect(emoji).toBeVisible();
+  await request();
+  await expect(emoji).toHaveCount(0);
+  await expect(field(page)).toBeVisible();
+  await request();
+  await expect(field(page)).toHaveCount(0);
+  await expect(composer(page)).toBeVisible();
 });
 
 /** Swipes a message by touch, towards the end of the line. */

@@ -1,5 +1,5 @@
 import { act, screen, waitFor, within } from '@testing-library/react';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { FakeStack, uuid } from './testing/fake-stack.ts';
 import { field, list, shownTexts, storedKeys, wholeText } from './testing/page.ts';
 import { renderApp } from './testing/render-app.tsx';
@@ -18,6 +18,13 @@ beforeEach(() => {
     ['sunyoung', 'I am.', now - HOUR],
   );
 });
+
+/** A phone's screen: no mouse. */
+function emulateTouchScreen(): void {
+  const mouse = window.matchMedia;
+  const touch = (query: string) => Object.assign(mouse(query), { matches: query.includes('pointer: coarse') });
+  vi.spyOn(window, 'matchMedia').mockImplementation(touch);
+}
 
 function pressEnter(on: HTMLElement, type = 'keydown', repeat = false): void {
   const event = new KeyboardEvent(type, { key: 'Enter', bubbles: true, cancelable: true, repeat });
@@ -38,6 +45,25 @@ describe('sending', () => {
     await waitFor(() => expect(stack.posts).toHaveLength(1));
     expect(stack.posts[0]?.body).toEqual({ message: 'one\ntwo', message_group_uuid: group });
     expect(await field()).toHaveProperty('value', '');
+  });
+
+  test('on touch screens Enter inserts a line break, in edits too, and the button sends', async () => {
+    emulateTouchScreen();
+    const { user } = renderApp(`/messages/${group}`);
+    const box = await field();
+    await user.type(box, 'one{Enter}two');
+    expect([box.getAttribute('enterkeyhint'), stack.posts]).toEqual(['enter', []]);
+    expect(screen.queryByTitle('Send (Enter)')).toBeNull();
+    await user.click(screen.getByRole('button', { name: 'Send' }));
+    await waitFor(() => expect(stack.posts.map(({ body }) => body.message)).toEqual(['one\ntwo']));
+    await waitFor(() => expect(storedKeys()).toEqual([]));
+    await user.type(box, '{ArrowUp}');
+    const editor = screen.getByRole('textbox', { name: 'Edit the message' });
+    await user.type(editor, '{Enter}three');
+    expect(editor).toHaveProperty('value', 'one\ntwo\nthree');
+    expect(screen.queryByText('Enter saves, Escape cancels.')).toBeNull();
+    await user.click(screen.getByRole('button', { name: 'Save' }));
+    await waitFor(() => expect(stack.threads.get(group)?.at(-1)?.message).toBe('one\ntwo\nthree'));
   });
 
   test('Enter does not send if it is held or was pressed elsewhere', async () => {

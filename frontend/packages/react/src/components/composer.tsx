@@ -19,7 +19,7 @@ import { useDraft } from '../hooks/use-draft.ts';
 import { useFocusRing } from '../hooks/use-focus-ring.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
-import { isComposing } from '../keys.ts';
+import { isComposing, isTouchKeyboard } from '../keys.ts';
 import { plainNumber } from '../texts/formats.ts';
 import { storedMessage } from '../stored-message.ts';
 import { EmojiPicker as DefaultEmojiPicker } from './emoji-picker.tsx';
@@ -67,6 +67,7 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
   const left = charactersLeft(text);
   const [focuses] = useState(takesFocus);
   const ring = useFocusRing();
+  const breaksLines = isTouchKeyboard();
   /** The place of the open emoji picker. */
   const [picker, setPicker] = useState<MenuAnchor | null>(null);
   /** Whether the press on the button of the picker has closed it. */
@@ -130,7 +131,7 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
 
   function onKeyDown(event: KeyboardEvent<HTMLTextAreaElement>) {
     const composing = isComposing(event);
-    if (event.key === 'Enter' && !event.shiftKey && !composing) {
+    if (event.key === 'Enter' && !event.shiftKey && !composing && !breaksLines) {
       event.preventDefault();
       if (enterKey.isPressed(event.nativeEvent, event.currentTarget)) {
         send();
@@ -188,7 +189,7 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
             onCompositionEnd={() => compose(false)}
             aria-describedby={replyTo === null ? `${id}-count` : `${id}-reply ${id}-count`}
             aria-invalid={left < 0}
-            enterKeyHint="send"
+            enterKeyHint={breaksLines ? 'enter' : 'send'}
             spellCheck={text.length <= MAX_STORED}
           />
           <span id={`${id}-count`} className={left < 0 ? 'cruddur-composer-count cruddur-over' : 'cruddur-composer-count'}>
@@ -222,7 +223,7 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
             <EmojiIcon />
           </button>
         </div>
-        <button type="submit" className="cruddur-send-button" aria-label={say('composer.send')} title={say('composer.sendHint')} disabled={!isSendable(text)}>
+        <button type="submit" className="cruddur-send-button" aria-label={say('composer.send')} title={say(breaksLines ? 'composer.send' : 'composer.sendHint')} disabled={!isSendable(text)}>
           <SendIcon />
         </button>
         {text.length > MAX_STORED && (

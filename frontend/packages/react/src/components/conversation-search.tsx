@@ -1,6 +1,7 @@
 import type { Bubble, TimelineItem } from '@cruddur/client';
 import { type KeyboardEvent, type ReactNode, useEffect, useEffectEvent, useMemo, useRef, useState } from 'react';
 import { focusedIn } from '../focus.ts';
+import { useCloseRequest } from '../hooks/use-close-request.ts';
 import { useDebounced } from '../hooks/use-debounced.ts';
 import { useMarks } from '../hooks/use-marks.ts';
 import { useTexts } from '../hooks/use-texts.ts';
@@ -64,6 +65,7 @@ export function ConversationSearch({ items, hasOlder, isLoading, problem, onOlde
   const goal = matches[matches.findIndex(({ key }) => key === run.after) + 1];
   const isRunning = wanted !== '' && isSettled && items.length < run.until && hasOlder && problem === null && goal === undefined;
   useMarks(field, wanted, match?.key);
+  useCloseRequest(onClose);
 
   if (run.after !== null && goal !== undefined) {
     setCurrent(goal.key);

@@ -2,6 +2,7 @@ import { type EmojiData, type EmojiPickerListComponents, EmojiPicker as Picker }
 import { useEffect, useLayoutEffect, useRef } from 'react';
 import { groups } from '../emoji/emoji-list.ts';
 import { withTone } from '../emoji/tones.ts';
+import { useCloseRequest } from '../hooks/use-close-request.ts';
 import { useFocusRing } from '../hooks/use-focus-ring.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MessagesTexts } from '../texts/messages-texts.ts';
@@ -78,14 +79,15 @@ function skinsOf(emoji: string) {
 }
 
 /**
- * A choice of all emoji in the browser's top layer. It is closed by a choice, Escape, and clicks elsewhere, and then returns
- * the focus.
+ * A choice of all emoji in the browser's top layer. It is closed by a choice, Escape, Android's Back, and clicks elsewhere,
+ * and then returns the focus.
  */
 export function EmojiChoice({ anchor, data, onEmoji, onClose }: EmojiChoiceProps) {
   const { text } = useTexts();
   const picker = useRef<HTMLDivElement>(null);
   const isShown = useRef(false);
   const ring = useFocusRing();
+  useCloseRequest(() => picker.current?.hidePopover());
 
   useLayoutEffect(() => {
     const element = picker.current;

@@ -1,5 +1,6 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useLayoutEffect, useRef } from 'react';
 import { focusedIn } from '../focus.ts';
+import { useCloseRequest } from '../hooks/use-close-request.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import { place } from './place-popover.ts';
 
@@ -16,7 +17,7 @@ interface MenuProps {
 const focusedBefore = new WeakMap<HTMLElement, HTMLElement>();
 
 /**
- * A menu in the browser's top layer. It is closed by Escape, Tab, scrolling, and clicks elsewhere.
+ * A menu in the browser's top layer. It is closed by Escape, Tab, Android's Back, scrolling, and clicks elsewhere.
  *
  * The menus of headless libraries are 25 kB (brotli) or more, and render at the end of the page's body, where the styles of
  * the components do not apply. A popover of the kind `auto` would be closed by the end of the press that opened it.
@@ -24,6 +25,7 @@ const focusedBefore = new WeakMap<HTMLElement, HTMLElement>();
 export function Menu({ label, anchor, onClose, children }: MenuProps) {
   const menu = useRef<HTMLDivElement>(null);
   const isShown = useRef(false);
+  useCloseRequest(() => menu.current && closeMenuOf(menu.current));
 
   useLayoutEffect(() => {
     const element = menu.current;

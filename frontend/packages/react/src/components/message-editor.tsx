@@ -4,7 +4,7 @@ import { focusedIn } from '../focus.ts';
 import { enterKey } from '../hooks/enter-key.ts';
 import { useFocusRing } from '../hooks/use-focus-ring.ts';
 import { useTexts } from '../hooks/use-texts.ts';
-import { isComposing } from '../keys.ts';
+import { isComposing, isTouchKeyboard } from '../keys.ts';
 
 interface Props {
   text: string;
@@ -20,6 +20,7 @@ export function MessageEditor({ text: before, onSave, onCancel }: Props) {
   const id = useId();
   const left = charactersLeft(text);
   const ring = useFocusRing();
+  const breaksLines = isTouchKeyboard();
 
   useEffect(() => {
     const element = field.current;
@@ -51,7 +52,7 @@ export function MessageEditor({ text: before, onSave, onCancel }: Props) {
     if (event.key === 'Escape') {
       event.preventDefault();
       onCancel();
-    } else if (event.key === 'Enter' && !event.shiftKey) {
+    } else if (event.key === 'Enter' && !event.shiftKey && !breaksLines) {
       event.preventDefault();
       if (enterKey.isPressed(event.nativeEvent, event.currentTarget)) {
         save();
@@ -75,11 +76,11 @@ export function MessageEditor({ text: before, onSave, onCancel }: Props) {
         onKeyDown={onKeyDown}
         aria-invalid={left < 0}
         aria-describedby={`${id}-hint`}
-        enterKeyHint="done"
+        enterKeyHint={breaksLines ? 'enter' : 'done'}
       />
       <p className="cruddur-editor-foot">
         <span id={`${id}-hint`} className={left < 0 ? 'cruddur-problem' : 'cruddur-editor-hint'}>
-          {left < 0 ? say('composer.over', { count: -left }) : say('edit.hint')}
+          {left < 0 ? say('composer.over', { count: -left }) : breaksLines ? null : say('edit.hint')}
         </span>
         <button type="button" className="cruddur-button cruddur-small cruddur-quiet" onClick={onCancel}>
           {say('edit.cancel')}

@@ -1,6 +1,6 @@
 import { Fragment } from 'react';
 import { useTexts } from '../hooks/use-texts.ts';
-import { isApple } from '../keys.ts';
+import { isApple, isTouchKeyboard } from '../keys.ts';
 import { Dialog } from './dialog.tsx';
 
 export interface ShortcutListProps {
@@ -12,13 +12,21 @@ export interface ShortcutListProps {
 const COMMAND = isApple ? '⌘' : 'Ctrl';
 const ALT = isApple ? '⌥' : 'Alt';
 
-const SHORTCUTS = [
+const OF_PAGE = [
   ['start.field', COMMAND, 'K'],
   ['search.title', COMMAND, 'F'],
   ['keys.previous', ALT, '↑'],
   ['keys.next', ALT, '↓'],
+] as const;
+
+const SENDING = [
   ['composer.send', 'Enter'],
   ['keys.line', 'Shift', 'Enter'],
+] as const;
+
+const LINES = [['keys.line', 'Enter']] as const;
+
+const OF_CONVERSATION = [
   ['keys.editLast', '↑'],
   ['keys.select', '↑', '↓'],
   ['keys.menu', 'Enter'],
@@ -30,10 +38,11 @@ const LIST_KEY = ['keys.title', '?'] as const;
 /** The dialog with the keyboard shortcuts. */
 export function ShortcutList({ hasListKey, onClose }: ShortcutListProps) {
   const { text } = useTexts();
+  const shortcuts = [...OF_PAGE, ...(isTouchKeyboard() ? LINES : SENDING), ...OF_CONVERSATION, ...(hasListKey ? [LIST_KEY] : [])];
   return (
     <Dialog title={text('keys.title')} onClose={onClose}>
       <dl className="cruddur-keys">
-        {[...SHORTCUTS, ...(hasListKey ? [LIST_KEY] : [])].map(([name, ...keys]) => (
+        {shortcuts.map(([name, ...keys]) => (
           <Fragment key={name}>
             <dt>{text(name)}</dt>
             <dd dir="ltr">
