@@ -39,7 +39,7 @@ for (const [look, options] of Object.entries(looks)) {
     await page.keyboard.press('ArrowUp');
     await shoot(page, 'edit');
     await page.keyboard.type(' ✈️');
-    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: t('edit.save'), exact: true }).click();
     await openMenu(page, 'Have a good trip!');
     await page.getByRole('menuitem', { name: t('menu.delete') }).click();
     await shoot(page, 'delete');
