@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { server as interceptor } from '../../../app/src/testing/fake-stack.ts';
 import { type ClientOptions, type Message, type PagedList, type Store, MessagesClient, memoryStore } from '../src/index.ts';
-import { LiveServer, cursorOf, uuid } from './live-server.ts';
+import { LiveServer, cursorOf, deleted, uuid } from './live-server.ts';
 import { FakeTabs } from './tabs.ts';
 
 const GROUP = uuid(501);
@@ -210,6 +210,20 @@ describe('over the socket', () => {
     server.pushes = true;
     server.receive(GROUP, 'Next');
     await eventually(() => expect(texts()).toEqual(['Hello!', ...lost, 'Next']));
+  });
+
+  test('what a frame brings does not hide a later change whose frame is lost', async () => {
+    const { thread, texts } = await open();
+    const message = thread.state().value?.rows[0]?.uuid ?? '';
+    const held: (() => void)[] = [];
+    server.onFrame = (send) => held.push(send);
+    server.receive(SECOND, 'Lost');
+    server.change(GROUP, message, (known) => ({ ...known, message: 'Edited' }));
+    server.change(GROUP, message, deleted);
+    await eventually(() => expect(held).toHaveLength(3));
+    // It waits for the first one, and both others are read from the log.
+    held[1]?.();
+    await eventually(() => expect(texts()).toEqual(['']));
   });
 
   test('what a frame brings while its list is loaded is in the list', async () => {

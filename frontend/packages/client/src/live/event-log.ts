@@ -102,13 +102,16 @@ export class EventLog {
     if (last !== null) {
       const messages = new Map<string, Message>();
       const groups = new Map<string, MessageGroup>();
-      for (const { number, message_group_uuid: uuid } of events) {
+      for (const { number, message_group_uuid: uuid, message_uuids: uuids = [] } of events) {
         const frame = this.#waiting.get(number);
+        // What an earlier frame has of a message or a group is outdated.
+        for (const changed of uuids) {
+          messages.delete(changed);
+        }
+        groups.delete(uuid);
         for (const message of frame?.messages.values() ?? []) {
           messages.set(message.uuid, message);
         }
-        // The group in an earlier frame is outdated.
-        groups.delete(uuid);
         const group = frame?.groups.get(uuid);
         if (group !== undefined) {
           groups.set(uuid, group);
