@@ -276,6 +276,22 @@ describe('a changed message', () => {
     expect([text(), client.inbox.state().value?.rows[0]?.message]).toEqual([expected, expected]);
   });
 
+  test('that is not embedded does not return with an older page', async () => {
+    for (let index = 0; index < 40; index += 1) {
+      server.receive(GROUP, `Message ${index}`);
+    }
+    const { thread, rows, texts } = await open();
+    const message = server.groups.get(GROUP)?.messages[0] ?? raise('Hello!');
+    server.embeds = false;
+    server.responseDelay = 300;
+    const loading = thread.loadMore();
+    await pause(100);
+    server.change(GROUP, message.uuid, deleted);
+    await loading;
+    expect(rows()).toHaveLength(41);
+    await eventually(() => expect(texts()).not.toContain('Hello!'));
+  });
+
   test('stays as it is if the response to an earlier edit comes later', async () => {
     const { client, row, rows } = await open();
     client.send({ kind: 'group', uuid: GROUP }, 'Mine');

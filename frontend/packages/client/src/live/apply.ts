@@ -181,6 +181,9 @@ async function applyToThread(
     !embedded.some(lacksQuote) &&
     messages.every((uuid) => batch.has(uuid) || isListed(uuid)) &&
     missing.every((uuid) => outdated.some((row) => row.uuid === uuid || row.reply_to?.uuid === uuid));
+  if (thread !== undefined && changed.length > 0) {
+    void reloadLate(client, thread, missing, changed);
+  }
   const loading = isComplete ? undefined : thread?.invalidate();
   thread?.add(embedded.map((message) => withName(lists, group, message)));
   if (thread !== undefined && outdated.length > 0) {
@@ -194,6 +197,26 @@ async function applyToThread(
       removeListed();
       outbox.removeListed(new Set(thread?.isInUse === true ? [] : messages));
     }, SHOWN_AFTER);
+  }
+}
+
+/**
+ * Loads messages again that the requests in progress bring, if they are `missing` or quote a `changed` one: the responses may be
+ * older than the change.
+ */
+async function reloadLate(
+  client: MessagesClient,
+  thread: PagedList<Message>,
+  missing: readonly string[],
+  changed: readonly string[],
+): Promise<void> {
+  const before = new Set(uuidsOf(thread.state().value?.rows));
+  await thread.requests();
+  const isLate = ({ uuid, reply_to: to }: Message) =>
+    !before.has(uuid) && (missing.includes(uuid) || (to !== undefined && changed.includes(to.uuid)));
+  const late = uuidsOf(thread.state().value?.rows.filter(isLate));
+  if (late.length > 0) {
+    await reloadRows(client, thread, late);
   }
 }
 

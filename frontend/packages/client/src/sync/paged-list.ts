@@ -55,6 +55,7 @@ export class PagedList<Row extends { uuid: string }> {
    */
   #complete: { rows: readonly Row[] } | null = null;
   #more: More;
+  #moreRequest: Promise<void> | null = null;
   /** The state, and what it was made of. */
   #made: { of: ResourceState<Loaded<Row>>; more: More; state: ListState<Row> } | null = null;
 
@@ -156,14 +157,26 @@ export class PagedList<Row extends { uuid: string }> {
     void this.#resource.invalidate();
   }
 
-  /** Loads the next page, of up to `limit` rows, if there is one and it is not being loaded. The error is in the state. */
-  readonly loadMore = async (limit?: number): Promise<void> => {
+  /** Loads the next page, of up to `limit` rows, if there is one. Joins a request in progress. The error is in the state. */
+  readonly loadMore = (limit?: number): Promise<void> => {
+    this.#moreRequest ??= this.#loadMore(limit).finally(() => {
+      this.#moreRequest = null;
+    });
+    return this.#moreRequest;
+  };
+
+  /** Waits for the requests in progress, whose responses may be older than an event. */
+  async requests(): Promise<void> {
+    await Promise.all([this.#resource.request, this.#moreRequest]);
+  }
+
+  async #loadMore(limit?: number): Promise<void> {
     if (this.#more.isStored) {
       // The cursor is unknown until then. Without a network, the further page fails, too.
       await this.refresh();
     }
     const cursor = this.#resource.state().value?.next ?? null;
-    if (cursor === null || this.#more.isLoadingMore) {
+    if (cursor === null) {
       return;
     }
     const added: Row[] = [];
@@ -179,7 +192,7 @@ export class PagedList<Row extends { uuid: string }> {
     } finally {
       this.#added.delete(added);
     }
-  };
+  }
 
   async #newest(): Promise<Loaded<Row>> {
     const { load, merge, reachesKnown, keepsRowsAcrossGap, onUse } = this.#options;

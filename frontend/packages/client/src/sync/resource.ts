@@ -51,6 +51,11 @@ export class Resource<Value> implements Requester {
     return this.#listeners.size > 0;
   }
 
+  /** The request in progress. Never rejects. */
+  get request(): Promise<void> | null {
+    return this.#request;
+  }
+
   /** The same object until something changes. */
   readonly state = (): ResourceState<Value> => this.#state;
 
