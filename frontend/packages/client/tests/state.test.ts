@@ -216,6 +216,24 @@ describe('unread messages', () => {
     expect([unread(), server.unread(GROUP)]).toEqual([0, 0]);
   });
 
+  test.each([['a new message', false], ['a deletion', true]])('are counted if %s is loaded while the next message comes', async (_, isDeleted) => {
+    const { row, unread } = await open();
+    server.receive(GROUP, 'One');
+    await eventually(() => expect(unread()).toBe(2));
+    server.embeds = false;
+    server.responseDelay = 300;
+    if (isDeleted) {
+      server.change(GROUP, row('One').uuid, deleted);
+    } else {
+      server.receive(GROUP, 'Two');
+    }
+    await pause(100);
+    server.embeds = true;
+    server.receive(GROUP, 'Three');
+    await pause(800);
+    await eventually(() => expect(unread()).toBe(isDeleted ? 2 : 4));
+  });
+
   test('that are deleted do not count', async () => {
     const { unread, row, preview } = await open();
     server.receive(GROUP, 'One');

@@ -147,7 +147,9 @@ function applyToInbox(
   // The event of an earlier marker changes nothing while a later one is being stored.
   const counted = read !== undefined && state.reads.supersedes(group, read) ? undefined : read;
   const listed = threads.get(group)?.state().value?.rows ?? [];
-  const after = rowAfter({ known, row, listed, batch, messages, changed, read: counted });
+  // Counted on from a number in doubt, it would replace that of the response.
+  const isInDoubt = known?.unread_count !== undefined && (inbox.isLoading || state.refresher.isPending(group));
+  const after = isInDoubt ? null : rowAfter({ known, row, listed, batch, messages, changed, read: counted });
   const shown = after ?? row;
   // Without a new message, a group that the inbox does not list may be hidden.
   if (shown !== undefined && (known !== undefined || messages.length > 0)) {

@@ -16,12 +16,19 @@ export class GroupRefresher {
   readonly #changed = new Set<string>();
   readonly #onGiveUp: () => void;
   #isRunning = false;
+  /** The group that is being loaded. */
+  #current: string | undefined;
 
   /** `onGiveUp`: groups are not loaded, so that lists other than the inbox may miss changes. */
   constructor(client: MessagesClient, loader: GroupLoader, onGiveUp: () => void) {
     this.#client = client;
     this.#loader = loader;
     this.#onGiveUp = onGiveUp;
+  }
+
+  /** Whether a group is being loaded or waits for it: the number of its unread messages is in doubt. */
+  isPending(group: string): boolean {
+    return this.#current === group || this.#groups.has(group) || this.#changed.has(group);
   }
 
   /** Loads a group whose settings may have changed, whether or not the inbox lists it. */
@@ -57,6 +64,7 @@ export class GroupRefresher {
     try {
       for (let group = this.#next(); group !== undefined; group = this.#next()) {
         const wanted = group;
+        this.#current = wanted;
         this.#groups.delete(wanted);
         this.#changed.delete(wanted);
         // One request at a time.
@@ -74,6 +82,7 @@ export class GroupRefresher {
         inbox.reset();
       }
     } finally {
+      this.#current = undefined;
       this.#isRunning = false;
     }
   }

@@ -77,6 +77,11 @@ export class PagedList<Row extends { uuid: string }> {
     return this.#resource.isInUse;
   }
 
+  /** Whether the newest rows are being loaded. */
+  get isLoading(): boolean {
+    return this.#resource.request !== null;
+  }
+
   /** The same object until something changes. */
   readonly state = (): ListState<Row> => {
     const of = this.#resource.state();
