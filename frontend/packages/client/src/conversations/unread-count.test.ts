@@ -40,6 +40,12 @@ describe('the number of unread messages after new messages', () => {
     expect(after(group(4, 2), { row: group(7), listed, batch, messages })).toBe(expected);
   });
 
+  test('has those that are listed and not embedded, and not what is deleted in the list', () => {
+    const listed = [message(4), message(5), message(6, OTHER, { deleted_at: instant(7), version: 2 })];
+    const batch = [message(6), message(7)];
+    expect(after(group(4, 2), { row: group(7), listed, batch, messages: [uuid(5), uuid(6), uuid(7)] })).toBe(4);
+  });
+
   test('has to be loaded if one came late, is not embedded, or belongs to an unknown conversation', () => {
     const [batch, messages] = [[message(3)], [uuid(3)]];
     expect(after(group(4, 2), { row: group(4), batch, messages })).toBeNull();

@@ -1,6 +1,7 @@
 import type { LogEvent, Message, MessageGroup } from '../api/types.ts';
 import { MAX_UNREAD, countOfOthers } from './reading.ts';
 import { byAge } from './thread.ts';
+import { isOlder } from './versions.ts';
 
 /** What events say about a group, and what is known of it. */
 export interface Occurrence {
@@ -48,9 +49,13 @@ export function rowAfter(occurrence: Occurrence): MessageGroup | null | undefine
 /** The number of unread messages after new ones. An own message is read, and so are those before it. */
 function afterMessages({ known, listed, batch, messages }: Occurrence, isOwn: (message: Message) => boolean): number | null {
   const end = known?.created_at ?? '';
-  const added = messages.flatMap((uuid) => batch.get(uuid) ?? []).filter(({ created_at: at }) => at > end);
-  const isKnown = (uuid: string) => [...added, ...listed].some((message) => message.uuid === uuid);
-  if (!messages.every(isKnown)) {
+  const listing = (uuid: string) => listed.findLast((message) => message.uuid === uuid);
+  const newest = (uuid: string) => {
+    const [fresh, before] = [batch.get(uuid), listing(uuid)];
+    return fresh !== undefined && before !== undefined && isOlder(fresh, before) ? before : (fresh ?? before);
+  };
+  const added = messages.flatMap((uuid) => newest(uuid) ?? []).filter(({ created_at: at }) => at > end);
+  if (!messages.every((uuid) => listing(uuid) !== undefined || added.some((message) => message.uuid === uuid))) {
     // A message before the known end may be counted already.
     return null;
   }
