@@ -146,9 +146,11 @@ function applyToInbox(
   }
   // The event of an earlier marker changes nothing while a later one is being stored.
   const counted = read !== undefined && state.reads.supersedes(group, read) ? undefined : read;
-  const listed = threads.get(group)?.state().value?.rows ?? [];
-  // Counted on from a number in doubt, it would replace that of the response.
-  const isInDoubt = known?.unread_count !== undefined && (inbox.isLoading || state.refresher.isPending(group));
+  const thread = threads.get(group);
+  const listed = thread?.state().value?.rows ?? [];
+  // Counted on from a number in doubt, it would replace that of the response. A reading needs all messages after it.
+  const isLoading = inbox.isLoading || state.refresher.isPending(group) || (read !== undefined && thread?.isLoading === true);
+  const isInDoubt = known?.unread_count !== undefined && isLoading;
   const after = isInDoubt ? null : rowAfter({ known, row, listed, batch, messages, changed, read: counted });
   const shown = after ?? row;
   // Without a new message, a group that the inbox does not list may be hidden.
