@@ -325,8 +325,9 @@ export class LiveServer {
       return { status: 200, json: { conversations, more: false } };
     }
     if (path === '/api/message_groups') {
-      const rows = [...this.groups.keys()].map((known) => this.#listed(known));
-      return { status: 200, json: rows.toSorted((a, b) => (a.created_at < b.created_at ? 1 : -1)) };
+      const rows = [...this.groups.keys()].map((known) => this.#listed(known)).toSorted((a, b) => (a.created_at < b.created_at ? -1 : 1));
+      const { json, ...answer } = page(rows, Number(query.get('limit')), query.get('cursor'), path);
+      return { ...answer, json: json.toReversed() };
     }
     if (method === 'POST' && path === '/api/messages') {
       const { message, message_group_uuid: to, reply_to: reply } = JSON.parse(body) as SentMessage;
@@ -445,8 +446,8 @@ function quoting(message: Message, { messages }: Group): Message {
   return { ...message, reply_to: { ...to, user_uuid: quoted.user_uuid, ...(quoted.message !== '' && { message: quoted.message }) } };
 }
 
-/** A page of a thread, oldest to newest. The cursor is the index of its end. */
-function page(rows: readonly Message[], limit: number, cursor: string | null, path: string): Answer {
+/** A page of rows, oldest to newest. The cursor is the index of its end. */
+function page<Row>(rows: readonly Row[], limit: number, cursor: string | null, path: string): Answer & { json: Row[] } {
   const end = cursor === null ? rows.length : Number(cursor);
   const start = Math.max(0, end - limit);
   const answer = { status: 200, json: rows.slice(start, end) };

@@ -250,6 +250,12 @@ describe('unread messages', () => {
     const total = unreadOf(client);
     ends.push(total.subscribe(() => undefined));
     await eventually(() => expect(total.state()?.conversations).toBe(41));
+    server.responseDelay = 500;
+    server.mark(uuid(600), 1, 0);
+    await eventually(() => expect(server.count('GET /api/unread')).toBe(2));
+    // The response that is on its way does not have this one.
+    server.mark(uuid(601), 1, 0);
+    await eventually(() => expect(total.state()?.conversations).toBe(39));
   });
 });
 

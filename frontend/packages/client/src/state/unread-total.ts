@@ -33,6 +33,8 @@ export class UnreadTotal {
   /** The loaded conversations, as last seen here. */
   #rows: readonly MessageGroup[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The number of requests so far, of which the last one counts. */
+  #loads = 0;
 
   constructor(client: MessagesClient) {
     this.#client = client;
@@ -101,16 +103,21 @@ export class UnreadTotal {
   }
 
   async #load(): Promise<void> {
-    const isWanted = () => this.#listeners.size > 0;
+    // A change from now on is another request.
+    this.#timer = undefined;
+    this.#loads += 1;
+    const load = this.#loads;
+    const isWanted = () => this.#listeners.size > 0 && load === this.#loads;
     try {
       const { conversations, more } = await repeat(this.#client, () => countUnread(this.#client.api), isWanted);
+      if (!isWanted()) {
+        return;
+      }
       this.#others = Math.max(0, conversations - this.#rows.slice(0, NEWEST).filter(isUnread).length);
       this.#more = more;
       this.#publish();
     } catch {
       // An earlier version of the API counts nothing.
-    } finally {
-      this.#timer = undefined;
     }
   }
 
