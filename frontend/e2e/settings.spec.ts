@@ -12,7 +12,11 @@ async function choose(page: Page, ...items: Parameters<typeof t>[0][]): Promise<
 }
 
 async function chooseOfRow(page: Page, name: string, ...items: Parameters<typeof t>[0][]): Promise<void> {
-  await row(page, name).click({ button: 'right' });
+  // The code of the menu is loaded a moment after the page.
+  await expect(async () => {
+    await row(page, name).click({ button: 'right' });
+    await expect(page.getByRole('menu')).toBeVisible({ timeout: 1000 });
+  }).toPass();
   for (const item of items) {
     await page.getByRole('menuitem', { name: t(item) }).click();
   }
