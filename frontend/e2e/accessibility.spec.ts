@@ -156,6 +156,8 @@ for (const [look, options] of Object.entries(looks)) {
     await expectAccessible(page, 'error boundary');
     await page.unroute(/api\/messages\/[0-9a-f-]+\?/);
     await page.reload();
+    // Without a service worker, the rest of the page comes from the network.
+    await page.waitForLoadState('networkidle');
     await page.context().setOffline(true);
     await expect(page.getByText(t('banner.offline'))).toBeVisible();
     await expectAccessible(page, 'offline');
