@@ -148,7 +148,7 @@ function applyToInbox(
   const counted = read !== undefined && state.reads.supersedes(group, read) ? undefined : read;
   const thread = threads.get(group);
   const listed = thread?.state().value?.rows ?? [];
-  // Counted on from a number in doubt, it would replace that of the response. A reading needs all messages after it.
+  // A count based on a doubtful number would replace that of the response. After a reading, all later messages are counted.
   const isLoading = inbox.isLoading || state.refresher.isPending(group) || (read !== undefined && thread?.isLoading === true);
   const isInDoubt = known?.unread_count !== undefined && isLoading;
   const after = isInDoubt ? null : rowAfter({ known, row, listed, batch, messages, changed, read: counted });
@@ -185,8 +185,9 @@ async function applyToThread(
     !embedded.some(lacksQuote) &&
     messages.every((uuid) => batch.has(uuid) || isListed(uuid)) &&
     missing.every((uuid) => outdated.some((row) => row.uuid === uuid || row.reply_to?.uuid === uuid));
-  if (thread !== undefined && changed.length > 0) {
-    void reloadLate(client, thread, missing, changed);
+  const requests = thread?.requests ?? null;
+  if (thread !== undefined && requests !== null && changed.length > 0) {
+    void reloadLate(client, thread, requests, missing, changed);
   }
   const loading = isComplete ? undefined : thread?.invalidate();
   thread?.add(embedded.map((message) => withName(lists, group, message)));
@@ -205,17 +206,18 @@ async function applyToThread(
 }
 
 /**
- * Loads messages again that the requests in progress bring, if they are `missing` or quote a `changed` one: the responses may be
- * older than the change.
+ * Reloads the messages from `requests` that are `missing` in the batch or quote a `changed` message. Their responses may be older
+ * than the change.
  */
 async function reloadLate(
   client: MessagesClient,
   thread: PagedList<Message>,
+  requests: Promise<unknown>,
   missing: readonly string[],
   changed: readonly string[],
 ): Promise<void> {
   const before = new Set(uuidsOf(thread.state().value?.rows));
-  await thread.requests();
+  await requests;
   const isLate = ({ uuid, reply_to: to }: Message) =>
     !before.has(uuid) && (missing.includes(uuid) || (to !== undefined && changed.includes(to.uuid)));
   const late = uuidsOf(thread.state().value?.rows.filter(isLate));

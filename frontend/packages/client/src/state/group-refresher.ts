@@ -15,7 +15,6 @@ export class GroupRefresher {
   /** The groups with other settings, of which a page of the inbox has only some. */
   readonly #changed = new Set<string>();
   readonly #onGiveUp: () => void;
-  #isRunning = false;
   /** The group that is being loaded. */
   #current: string | undefined;
 
@@ -26,7 +25,7 @@ export class GroupRefresher {
     this.#onGiveUp = onGiveUp;
   }
 
-  /** Whether a group is being loaded or waits for it: the number of its unread messages is in doubt. */
+  /** Whether a group is being loaded or queued. Its number of unread messages may be wrong until then. */
   isPending(group: string): boolean {
     return this.#current === group || this.#groups.has(group) || this.#changed.has(group);
   }
@@ -56,10 +55,9 @@ export class GroupRefresher {
   }
 
   async #run(): Promise<void> {
-    if (this.#isRunning) {
+    if (this.#current !== undefined) {
       return;
     }
-    this.#isRunning = true;
     const { inbox } = this.#client;
     try {
       for (let group = this.#next(); group !== undefined; group = this.#next()) {
@@ -83,7 +81,6 @@ export class GroupRefresher {
       }
     } finally {
       this.#current = undefined;
-      this.#isRunning = false;
     }
   }
 

@@ -170,9 +170,10 @@ export class PagedList<Row extends { uuid: string }> {
     return this.#moreRequest;
   };
 
-  /** Waits for the requests in progress, whose responses may be older than an event. */
-  async requests(): Promise<void> {
-    await Promise.all([this.#resource.request, this.#moreRequest]);
+  /** The requests in progress, whose responses may be older than an event; null if there are none. Never rejects. */
+  get requests(): Promise<unknown> | null {
+    const { request } = this.#resource;
+    return request === null && this.#moreRequest === null ? null : Promise.all([request, this.#moreRequest]);
   }
 
   async #loadMore(limit?: number): Promise<void> {

@@ -5,7 +5,7 @@ import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import { Name } from './labels.tsx';
 import { Menu, MenuItem } from './menu.tsx';
-import { MuteMenu } from './mute-menu.tsx';
+import { MuteMenu, SettingsItems } from './mute-menu.tsx';
 import { Question } from './question.tsx';
 
 export interface ConversationMenuProps {
@@ -65,14 +65,7 @@ export function ConversationMenu(props: ConversationMenuProps) {
       {onSearch !== undefined && <MenuItem onSelect={onSearch}>{text('search.title')}</MenuItem>}
       {settings !== undefined && (
         <>
-          {hasMute ? (
-            <MenuItem onSelect={() => settings.mute(null)}>{text('mute.end')}</MenuItem>
-          ) : (
-            <MenuItem onSelect={() => setStep('mute')}>{text('mute.start')}</MenuItem>
-          )}
-          <MenuItem onSelect={settings.hide}>
-            {text('hide.start')} <span className="cruddur-hint">{text('hide.hint')}</span>
-          </MenuItem>
+          <SettingsItems settings={settings} hasMute={hasMute} onMute={() => setStep('mute')} />
           <MenuItem isDangerous onSelect={() => setStep('clear')}>
             {text('clear.start')}
           </MenuItem>

@@ -2,7 +2,6 @@ import { type EmojiData, type EmojiPickerListComponents, EmojiPicker as Picker }
 import { useEffect, useLayoutEffect, useRef } from 'react';
 import { groups } from '../emoji/emoji-list.ts';
 import { withTone } from '../emoji/tones.ts';
-import { useCloseRequest } from '../hooks/use-close-request.ts';
 import { useFocusRing } from '../hooks/use-focus-ring.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MessagesTexts } from '../texts/messages-texts.ts';
@@ -87,7 +86,6 @@ export function EmojiChoice({ anchor, data, onEmoji, onClose }: EmojiChoiceProps
   const picker = useRef<HTMLDivElement>(null);
   const isShown = useRef(false);
   const ring = useFocusRing();
-  useCloseRequest(() => picker.current?.hidePopover());
 
   useLayoutEffect(() => {
     const element = picker.current;

@@ -7,7 +7,7 @@ import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import { explain } from '../texts/explain.ts';
 import { Menu, MenuItem } from './menu.tsx';
-import { MuteMenu } from './mute-menu.tsx';
+import { MuteMenu, SettingsItems } from './mute-menu.tsx';
 
 interface Props {
   /** The list of the conversations. */
@@ -35,7 +35,7 @@ export function GroupMenus({ box, groups }: Props) {
   const openings = useRef(0);
   const [markProblem, setProblem] = useState<string | null>(null);
   const group = groups.find(({ uuid }) => uuid === menu?.uuid);
-  // Also of a group that is hidden meanwhile: the outcome comes later.
+  // Kept after the menu is closed and the group is hidden: a failure is reported later.
   const { settings, problem: settingsProblem } = useGroupSettings(menu?.uuid ?? null);
   const problem = hideError === null ? (markProblem ?? settingsProblem) : text('hide.failed', { reason: explain(texts, hideError) });
   useMenuGestures(box, '[data-group]', ({ dataset: { group: uuid } }, anchor) => {
@@ -65,14 +65,7 @@ export function GroupMenus({ box, groups }: Props) {
           ) : (
             <MenuItem onSelect={() => markUnread(group.uuid)}>{text('inbox.markUnread')}</MenuItem>
           )}
-          {menu.hasMute ? (
-            <MenuItem onSelect={() => settings?.mute(null)}>{text('mute.end')}</MenuItem>
-          ) : (
-            <MenuItem onSelect={() => setMenu({ ...menu, step: 'mute' })}>{text('mute.start')}</MenuItem>
-          )}
-          <MenuItem onSelect={() => settings?.hide()}>
-            {text('hide.start')} <span className="cruddur-hint">{text('hide.hint')}</span>
-          </MenuItem>
+          {settings && <SettingsItems settings={settings} hasMute={menu.hasMute} onMute={() => setMenu({ ...menu, step: 'mute' })} />}
         </Menu>
       )}
       {menu?.step === 'mute' && <MuteMenu anchor={menu.anchor} onMute={(until) => settings?.mute(until)} onClose={close} />}

@@ -1,4 +1,5 @@
 import { FOREVER, instantOf } from '@cruddur/client';
+import type { ConversationSettings } from '../conversation-settings.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import { Menu, MenuItem } from './menu.tsx';
@@ -10,7 +11,7 @@ const DURATIONS = [
   ['mute.week', 7 * 24 * HOUR],
 ] as const;
 
-interface Props {
+interface MuteMenuProps {
   anchor: MenuAnchor;
   /** Called with the instant at which the mute ends. */
   onMute: (until: string) => void;
@@ -18,7 +19,7 @@ interface Props {
 }
 
 /** The durations for which a conversation can be muted. */
-export function MuteMenu({ anchor, onMute, onClose }: Props) {
+export function MuteMenu({ anchor, onMute, onClose }: MuteMenuProps) {
   const { text } = useTexts();
   return (
     <Menu label={text('mute.label')} anchor={anchor} onClose={onClose}>
@@ -29,5 +30,29 @@ export function MuteMenu({ anchor, onMute, onClose }: Props) {
       ))}
       <MenuItem onSelect={() => onMute(FOREVER)}>{text('mute.forever')}</MenuItem>
     </Menu>
+  );
+}
+
+interface SettingsItemsProps {
+  settings: Pick<ConversationSettings, 'mute' | 'hide'>;
+  hasMute: boolean;
+  /** Called to ask for the duration of a mute. */
+  onMute: () => void;
+}
+
+/** The items that mute, unmute and hide a conversation. */
+export function SettingsItems({ settings, hasMute, onMute }: SettingsItemsProps) {
+  const { text } = useTexts();
+  return (
+    <>
+      {hasMute ? (
+        <MenuItem onSelect={() => settings.mute(null)}>{text('mute.end')}</MenuItem>
+      ) : (
+        <MenuItem onSelect={onMute}>{text('mute.start')}</MenuItem>
+      )}
+      <MenuItem onSelect={settings.hide}>
+        {text('hide.start')} <span className="cruddur-hint">{text('hide.hint')}</span>
+      </MenuItem>
+    </>
   );
 }

@@ -190,11 +190,11 @@ export function StartResults({ ref, id, text, isFocused, onActive, onOpen }: Pro
       ) : null;
     }
     const shown = <Handle key="handle" handle={handle} />;
-    // Without an @, a name may be meant.
-    const none = outcome !== 'answered' || text.trim().startsWith('@') ? texts.rich('start.none', { handle: shown }) : texts.text('start.nobody');
     if (settled !== handle || (user === undefined && error === null)) {
       return <p className="cruddur-start-note">{texts.rich('start.looking', { handle: shown })}</p>;
     }
+    // Without an @, the text may be a name.
+    const none = outcome !== 'answered' || text.trim().startsWith('@') ? texts.rich('start.none', { handle: shown }) : texts.text('start.nobody');
     return (
       <p className="cruddur-start-note cruddur-problem">
         {user === undefined ? explain(texts, error) : none}

@@ -1,6 +1,6 @@
 import { useEffect, useEffectEvent } from 'react';
 
-/** The part of the browser's interface that is used here. Safari and Firefox have none, and their devices no such button. */
+/** The used part of the browser's interface, which Safari and Firefox lack. */
 interface CloseWatcher extends EventTarget {
   destroy: () => void;
 }
@@ -8,8 +8,8 @@ interface CloseWatcher extends EventTarget {
 declare const window: Window & { CloseWatcher?: new () => CloseWatcher };
 
 /**
- * Lets Android's Back close what is open, the topmost first, in place of leaving the page. Not needed for a modal dialog,
- * which the browser closes itself.
+ * Lets Android's Back close what is open, the topmost first, in place of leaving the page. The browser itself closes modal
+ * dialogs and popovers of the kind `auto`.
  */
 export function useCloseRequest(onClose: () => void): void {
   const close = useEffectEvent(onClose);
