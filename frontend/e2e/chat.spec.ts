@@ -31,7 +31,7 @@ test('the first message to a handle opens the conversation for both users', asyn
   await expect(inbox(lore)).toContainText(t('inbox.empty'));
   const start = lore.getByRole('combobox', { name: t('start.field') });
   await start.fill('nobody.at.all');
-  await expect(lore.getByText(t('start.nobody'))).toBeVisible();
+  await expect(lore.getByText(t('start.noMatch'))).toBeVisible();
   await start.fill('@Bayko');
   await lore.getByRole('option', { name: 'Andrew Bayko' }).click();
   await expect(lore).toHaveURL(/\/messages\/new\/bayko$/);

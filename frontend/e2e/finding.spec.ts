@@ -92,7 +92,7 @@ test("the browser's close request, which is Back on Android, closes what is open
   await openConversation(page, 'Scarlett Ho');
   await say(page, 'With a menu');
   await expect(sentMark(page, 'With a menu')).toBeAttached();
-  // Here, the request is Escape, if no element with the focus handles the key.
+  // On desktops, Escape is a close request unless the focused element handles the key.
   const request = async () => {
     await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
     await page.keyboard.press('Escape');

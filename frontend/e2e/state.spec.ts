@@ -179,7 +179,7 @@ test('a right click opens the menu also while the messages scroll', async ({ sig
   await openConversation(page, 'Scarlett Ho');
   await expect(messages(page).last()).toBeVisible();
   const { x, y, width } = await messages(page).last().evaluate((element) => element.getBoundingClientRect());
-  // Then, the virtualizer ignores clicks on its rows unless the styles say otherwise.
+  // During scrolling, the virtualizer ignores clicks on its rows unless the styles override it.
   await page.locator('.cruddur-message-box').evaluate((box) => {
     let step = 1;
     setInterval(() => box.scrollBy(0, (step = -step)), 20);

@@ -256,8 +256,8 @@ describe('a new conversation', () => {
 
   test('is not started by the search for an unknown handle', async () => {
     const { user, path } = renderApp('/messages');
-    await user.type(await screen.findByRole('combobox', { name: 'Search conversations and people' }), '@nobody');
-    expect(await screen.findByText(wholeText('There is no user @nobody.'))).toBeTruthy();
+    await user.type(await screen.findByRole('combobox', { name: 'Search conversations and people' }), '@unknown');
+    expect(await screen.findByText(wholeText('There is no user @unknown.'))).toBeTruthy();
     await user.keyboard('{Enter}');
     expect(path()).toBe('/messages');
   });

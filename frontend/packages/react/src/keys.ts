@@ -10,7 +10,7 @@ export function isCommand(event: KeyboardEvent, letter: string): boolean {
   return isKey && (isApple ? metaKey && !ctrlKey : ctrlKey && !metaKey) && !altKey && !shiftKey;
 }
 
-/** Whether the device has a keyboard on its screen, whose Enter begins a line. A button sends. */
+/** Whether the device has an on-screen keyboard. Its Enter key inserts a line break. */
 export const isTouchKeyboard = (): boolean => window.matchMedia('(hover: none) and (pointer: coarse)').matches;
 
 /** Whether a key belongs to the composition of a text. 229: Safari ends a composition before it reports the key that ended it. */

@@ -104,7 +104,7 @@ export class EventLog {
       const groups = new Map<string, MessageGroup>();
       for (const { number, message_group_uuid: uuid, message_uuids: uuids = [] } of events) {
         const frame = this.#waiting.get(number);
-        // What an earlier frame has of a message or a group is outdated.
+        // Copies in earlier frames are outdated.
         for (const changed of uuids) {
           messages.delete(changed);
         }

@@ -19,7 +19,7 @@ interface Marker {
   wanted: MessageReference | 'newest' | null;
   /** Up to here, views no longer mark messages as read: the person has marked some as unread. */
   floor: MessageReference | null;
-  /** Whether a count of 0 may include unread messages: those of a request are not counted. */
+  /** Whether the server's count of 0 may be wrong: it does not count messages of a request. */
   isUncounted: boolean;
   isSending: boolean;
   /** Whether the last event told another marker than the one that is being stored. */
@@ -50,7 +50,7 @@ export class ReadMarkers {
     this.#marker(group).floor = null;
   }
 
-  /** Reports that a conversation is a request. The server does not count its messages, also for a moment after the acceptance. */
+  /** Records that a group is a request. Until shortly after the acceptance, the server returns a count of 0. */
   isRequest(group: string): void {
     this.#marker(group).isUncounted = true;
   }

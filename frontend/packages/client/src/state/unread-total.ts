@@ -33,7 +33,7 @@ export class UnreadTotal {
   /** The loaded conversations, as last seen here. */
   #rows: readonly MessageGroup[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The number of requests so far, of which the last one counts. */
+  /** The number of requests so far. Only the response to the last one is used. */
   #loads = 0;
 
   constructor(client: MessagesClient) {
@@ -103,7 +103,7 @@ export class UnreadTotal {
   }
 
   async #load(): Promise<void> {
-    // A change from now on is another request.
+    // Later changes need another request.
     this.#timer = undefined;
     this.#loads += 1;
     const load = this.#loads;

@@ -185,7 +185,7 @@ export function StartResults({ ref, id, text, isFocused, onActive, onOpen }: Pro
     if (!isHandle(handle)) {
       return outcome !== null || prefix === '' ? (
         <p className="cruddur-start-note">
-          {outcome === 'answered' ? texts.text('start.nobody') : texts.text('start.rule', { max: MAX_HANDLE_LENGTH })}
+          {outcome === 'answered' ? texts.text('start.noMatch') : texts.text('start.rule', { max: MAX_HANDLE_LENGTH })}
         </p>
       ) : null;
     }
@@ -194,7 +194,7 @@ export function StartResults({ ref, id, text, isFocused, onActive, onOpen }: Pro
       return <p className="cruddur-start-note">{texts.rich('start.looking', { handle: shown })}</p>;
     }
     // Without an @, the text may be a name.
-    const none = outcome !== 'answered' || text.trim().startsWith('@') ? texts.rich('start.none', { handle: shown }) : texts.text('start.nobody');
+    const none = outcome !== 'answered' || text.trim().startsWith('@') ? texts.rich('start.none', { handle: shown }) : texts.text('start.noMatch');
     return (
       <p className="cruddur-start-note cruddur-problem">
         {user === undefined ? explain(texts, error) : none}

@@ -48,7 +48,7 @@ test('a person leaves the end, also just after a change', () => {
   expect(list().textContent).toBe('elsewhere');
 });
 
-test('scrolling up later leaves the end, whoever does it', () => {
+test('a later scroll up leaves the end', () => {
   scroll(540, 940);
   act(() => vi.advanceTimersByTime(1000));
   scroll(480);

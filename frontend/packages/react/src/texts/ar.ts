@@ -35,7 +35,7 @@ export const ar: Catalog = {
   'start.results': 'النتائج',
   'start.found':
     '{count, plural, zero {لا نتائج.} one {نتيجة واحدة.} two {نتيجتان.} few {# نتائج.} many {# نتيجة.} other {# نتيجة.}} تختار مفاتيح الأسهم واحدة منها، ويفتحها Enter.',
-  'start.nobody': 'لا يوجد مستخدم يبدأ اسمه أو اسم المستخدم الخاص به بهذا.',
+  'start.noMatch': 'لا يوجد مستخدم يبدأ اسمه أو اسم المستخدم الخاص به بهذا.',
 
   'conversation.label': 'محادثة',
   'conversation.back': 'العودة إلى المحادثات',

@@ -12,7 +12,7 @@ export const en = {
   'start.people': 'People',
   'start.results': 'Results',
   'start.found': '{count, plural, one {# result.} other {# results.}} The arrow keys select one, Enter opens it.',
-  'start.nobody': 'There is no user whose handle or name begins with this.',
+  'start.noMatch': 'There is no user whose handle or name begins with this.',
 
   'conversation.label': 'Conversation',
   'conversation.back': 'Back to the conversations',
