@@ -72,6 +72,7 @@ export interface Sent {
   message_group_uuid: string;
   uuid: string;
   message: string;
+  created_at: string;
 }
 
 export class Api {

@@ -44,7 +44,7 @@ export async function walk(lore: Locator, sunyoung: Locator, accept: () => Promi
 
   await choose(lore, 'Gladly', 'menu.otherEmoji');
   await lore.getByRole('searchbox', { name: t('emoji.search') }).fill('🥳');
-  await expect(lore.getByRole('gridcell')).toHaveText(['🥳']);
+  await expect(lore.getByRole('option')).toHaveText(['🥳']);
   await lore.page().keyboard.press('Enter');
   await expect(message(sunyoung, 'Gladly').locator('.cruddur-reaction')).toHaveText('🥳');
   await say(lore, 'Here: https://example.com/route');

@@ -2,7 +2,7 @@
 import { WebSocket } from 'ws';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { server as interceptor } from '../../../app/src/testing/fake-stack.ts';
-import { type Message, type MessageGroup, MessagesClient, type PagedList, Timeline, lastSeen, memoryStore, stateOf, unreadOf } from '../src/index.ts';
+import { type Message, type MessageGroup, MessagesClient, type PagedList, type Store, Timeline, lastSeen, memoryStore, stateOf, unreadOf } from '../src/index.ts';
 import { LiveServer, ME, OTHER, deleted, uuid } from './live-server.ts';
 
 const GROUP = uuid(501);
@@ -43,13 +43,13 @@ interface Opened {
   shown: () => string[];
 }
 
-async function open(options: { websocketUrl?: string | null; timing?: object; withThread?: boolean } = {}): Promise<Opened> {
+async function open(options: { websocketUrl?: string | null; timing?: object; withThread?: boolean; store?: Store } = {}): Promise<Opened> {
   const client = new MessagesClient({
     url: server.url,
     websocketUrl: options.websocketUrl === undefined ? server.websocketUrl : options.websocketUrl,
     WebSocket,
     user: 'me',
-    store: memoryStore(),
+    store: options.store ?? memoryStore(),
     credentials: () => Promise.resolve('token'),
     timing: { ...TIMING, ...options.timing },
   });
@@ -378,6 +378,23 @@ describe('a change by the user', () => {
     server.refuse = () => null;
     changes.retry(failed?.id ?? '');
     await eventually(() => expect([shown(), changes.state().size]).toEqual([['deleted'], 0]));
+  });
+
+  test('of a text is sent again after a reload', async () => {
+    const store = memoryStore();
+    const before = await open({ store });
+    before.client.send({ kind: 'group', uuid: GROUP }, 'Mine');
+    await eventually(() => expect(before.texts()).toEqual(['Hello!', 'Mine']));
+    server.refuse = (request) => (request.startsWith('PUT') ? { status: 400, json: [] } : null);
+    stateOf(before.client).changes.edit(GROUP, before.row('Mine'), 'Wrong');
+    stateOf(before.client).changes.edit(GROUP, before.row('Mine'), 'Ours');
+    await eventually(() => expect(before.shown()).toEqual(['Hello!', 'Mine']));
+    expect(before.client.drafts.count()).toBe(1);
+
+    server.refuse = () => null;
+    const { client, texts, shown } = await open({ store });
+    expect(shown()).toEqual(['Hello!', 'Ours']);
+    await eventually(() => expect([texts(), client.drafts.count()]).toEqual([['Hello!', 'Ours'], 0]));
   });
 
   test('of a reaction counts as last wished, without another in between', async () => {

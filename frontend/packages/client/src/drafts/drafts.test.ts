@@ -32,6 +32,20 @@ describe('drafts', () => {
     expect(localStorage).toHaveLength(0);
   });
 
+  test('keep the message that they reply to', () => {
+    const drafts = new Drafts(browserStore(), 'me');
+    drafts.refer('group:1', 'message');
+    drafts.write('group:1', 'About that');
+    drafts.flush();
+    const later = new Drafts(browserStore(), 'me');
+    expect([later.message('group:1'), later.message('group:2')]).toEqual(['message', undefined]);
+    later.write('group:1', 'About that:');
+    later.refer('group:1', undefined);
+    later.flush();
+    const latest = new Drafts(browserStore(), 'me');
+    expect([latest.read('group:1'), latest.message('group:1')]).toEqual(['About that:', undefined]);
+  });
+
   test('move from a person to the group with them', () => {
     const drafts = new Drafts(browserStore(), 'me');
     drafts.write('user:1', 'for Lore');

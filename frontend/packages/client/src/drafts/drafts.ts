@@ -15,6 +15,8 @@ interface StoredDraft {
   at: number;
   /** The recipient of a conversation without a group. */
   to?: Recipient;
+  /** The uuid of the message that the draft replies to, or whose edit it is. */
+  message?: string;
 }
 
 /** A draft in this tab. */
@@ -25,6 +27,7 @@ interface OpenDraft {
   /** Whether the text was edited since. */
   typed: boolean;
   to: Recipient | undefined;
+  message: string | undefined;
 }
 
 /**
@@ -78,7 +81,11 @@ export class Drafts {
 
   /** The draft of a conversation, which `conversationKey` names; empty if there is none. */
   read(conversation: string): string {
-    return this.#openDraft(conversation).text;
+    const draft = this.#openDraft(conversation);
+    if (!this.#held) {
+      this.#reconcile(conversation, draft);
+    }
+    return draft.text;
   }
 
   /** The beginning of a draft, for a list; empty if there is none. */
@@ -101,14 +108,25 @@ export class Drafts {
 
   /** Changes a draft. It is stored after a delay or by `flush`; an empty one at once. */
   write(conversation: string, text: string, to?: Recipient): void {
-    const stored = this.#open.get(conversation)?.stored ?? this.#stored(conversation)?.text ?? '';
-    this.#open.set(conversation, { text, stored, typed: true, to });
+    Object.assign(this.#openDraft(conversation), { text, typed: true, to });
     clearTimeout(this.#timer);
     if (text === '') {
       this.flush();
     } else {
       this.#timer = setTimeout(() => this.flush(), STORE_DELAY);
     }
+  }
+
+  /** The uuid of the message that a draft replies to, or whose edit it is; undefined for neither. */
+  message(conversation: string): string | undefined {
+    return this.#known(conversation)?.message;
+  }
+
+  /** Sets `message` of a draft. It is stored with a text only. */
+  refer(conversation: string, message: string | undefined): void {
+    const draft = this.#openDraft(conversation);
+    draft.message = message;
+    this.write(conversation, draft.text, draft.to);
   }
 
   /** Adds a text to a draft, for example the text of a rejected edit. */
@@ -127,7 +145,8 @@ export class Drafts {
       if (draft.typed) {
         this.#reconcile(conversation, draft);
         const text = cut(draft.text);
-        const entry: StoredDraft = { text, at: now, ...(draft.to && { to: draft.to }) };
+        const { to, message } = draft;
+        const entry: StoredDraft = { text, at: now, ...(to && { to }), ...(message && { message }) };
         if (text === '') {
           this.#store.remove(this.#prefix + conversation);
         } else {
@@ -194,10 +213,9 @@ export class Drafts {
     let draft = this.#open.get(conversation);
     if (draft === undefined) {
       const found = this.#stored(conversation);
-      draft = { text: found?.text ?? '', stored: found?.text ?? '', typed: false, to: found?.to };
+      const text = found?.text ?? '';
+      draft = { text, stored: text, typed: false, to: found?.to, message: found?.message };
       this.#open.set(conversation, draft);
-    } else if (!this.#held) {
-      this.#reconcile(conversation, draft);
     }
     return draft;
   }
@@ -259,7 +277,8 @@ function parse(json: string | null): StoredDraft | null {
       const { text, at } = value;
       if (typeof text === 'string' && typeof at === 'number') {
         const to = 'to' in value ? parseRecipient(value.to) : null;
-        return { text, at, ...(to && { to }) };
+        const message = 'message' in value && typeof value.message === 'string' && value.message;
+        return { text, at, ...(to && { to }), ...(message && { message }) };
       }
     }
     return null;

@@ -3,6 +3,7 @@ import { deleteMessage, editMessage, setReaction } from '../api/state-api.ts';
 import type { Message, MessageReference } from '../api/types.ts';
 import type { MessagesClient } from '../client.ts';
 import { hasReaction } from '../conversations/changed.ts';
+import { fieldsOf } from '../fields.ts';
 import { instantOf } from '../instants.ts';
 import { type Reason, reasonOf } from '../outbox/reason.ts';
 import { repeat } from './repeat.ts';
@@ -32,10 +33,12 @@ export type ChangesByMessage = ReadonlyMap<string, readonly Change[]>;
 
 /**
  * Edits, deletions and reactions. Views show them at once, over the rows of the lists. A change that fails disappears from the
- * message, and stays here until it is dismissed.
+ * message, and stays here until it is dismissed. Edits that are being sent or have failed are sent again after a reload.
  */
 export class MessageChanges {
   readonly #client: MessagesClient;
+  /** The beginning of the keys of stored edits. They are among the drafts: a sign-out counts and removes them. */
+  readonly #prefix: string;
   readonly #listeners = new Set<() => void>();
   /** The last request for each message: its changes are sent one after the other. */
   readonly #requests = new Map<string, Promise<void>>();
@@ -43,6 +46,14 @@ export class MessageChanges {
 
   constructor(client: MessagesClient) {
     this.#client = client;
+    this.#prefix = `cruddur.draft.${client.user}.change:`;
+    const { store } = client;
+    for (const key of store.keys(this.#prefix)) {
+      const { group, created_at, text } = fieldsOf(JSON.parse(store.get(key) ?? 'null'));
+      if (typeof group === 'string' && typeof created_at === 'string' && typeof text === 'string') {
+        this.#start(group, { uuid: key.slice(this.#prefix.length), created_at }, { kind: 'edit', text });
+      }
+    }
   }
 
   /** The same object until something changes. The changes of a message are the same array until one of them changes. */
@@ -94,6 +105,10 @@ export class MessageChanges {
     const change: Change = { id: uuid(), group, message: { uuid: message, created_at }, action, problem: null };
     // The last change of a kind counts, also over one that is being sent.
     this.#put(message, [...this.#of(message).filter((other) => !isSameKind(other.action, action)), change]);
+    if (action.kind === 'edit') {
+      const { text } = action;
+      this.#client.store.set(this.#prefix + message, JSON.stringify({ text, at: Date.now(), group, created_at }));
+    }
     const version = this.#row(change)?.version ?? 1;
     const request = (this.#requests.get(message) ?? Promise.resolve()).then(() => this.#send(change, version));
     this.#requests.set(message, request);
@@ -195,8 +210,14 @@ export class MessageChanges {
     return this.#changes.get(message) ?? [];
   }
 
-  #remove({ id, message }: Change): void {
-    this.#put(message.uuid, this.#of(message.uuid).filter((other) => other.id !== id));
+  #remove({ id, message, action }: Change): void {
+    const changes = this.#of(message.uuid);
+    const others = changes.filter((other) => other.id !== id);
+    // A later edit may have replaced it.
+    if (action.kind === 'edit' && others.length < changes.length) {
+      this.#client.store.remove(this.#prefix + message.uuid);
+    }
+    this.#put(message.uuid, others);
   }
 
   #put(message: string, changes: readonly Change[]): void {

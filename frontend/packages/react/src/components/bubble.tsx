@@ -66,8 +66,10 @@ export const BubbleItem = memo(function BubbleItem({ bubble, isLastSent = false,
           <div id={id} className="cruddur-bubble cruddur-editing">
             <MessageEditor
               text={bubble.text}
+              typed={conversation.readEdit()}
+              onType={conversation.writeEdit}
               onSave={(changed) => conversation.save(bubble, changed)}
-              onCancel={conversation.cancelEdit}
+              onEnd={conversation.endEdit}
             />
           </div>
         ) : (
@@ -98,7 +100,7 @@ export const BubbleItem = memo(function BubbleItem({ bubble, isLastSent = false,
 
 interface StatusProps {
   entry: Entry | null;
-  /** Whether a sent message has a mark that is visible. */
+  /** Whether a sent message has a mark. */
   isMarked: boolean;
   isSeen: boolean;
   /** Whether the status is below the message, not beside it. */
@@ -116,14 +118,13 @@ function Status({ entry, isMarked, isSeen, isBelow }: StatusProps) {
     );
   }
   if (entry === null || entry.state.name === 'sent') {
-    const sent = <span className="cruddur-visually-hidden">{text('message.sent')}</span>;
-    return isMarked ? (
-      <span className="cruddur-status">
-        <SentIcon />
-        {sent}
-      </span>
-    ) : (
-      sent
+    return (
+      isMarked && (
+        <span className="cruddur-status">
+          <SentIcon />
+          <span className="cruddur-visually-hidden">{text('message.sent')}</span>
+        </span>
+      )
     );
   }
   const problem = attention(entry);

@@ -83,11 +83,13 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
   }, [focuses]);
 
   const replyKey = replyTo?.key;
+  // A reply that is shown again takes no focus.
+  const [earlierReply] = useState(() => client.drafts.message(conversationKey(target)));
   useEffect(() => {
-    if (replyKey !== undefined) {
+    if (replyKey !== undefined && replyKey !== earlierReply) {
       field.current?.focus();
     }
-  }, [replyKey]);
+  }, [replyKey, earlierReply]);
 
   useLayoutEffect(() => {
     const element = field.current;

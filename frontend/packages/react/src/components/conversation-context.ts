@@ -6,9 +6,13 @@ import type { MessageActions } from '../message-actions.ts';
 export interface OwnConversationValue extends MessageActions {
   /** The other user's name; empty until known. */
   otherName: string;
-  /** Stores the text of the field in the place of a message. */
+  /** The text of the field in the place of a message as it was typed so far; empty if it is unchanged. */
+  readEdit: () => string;
+  writeEdit: (text: string) => void;
+  /** Removes the field and its text. */
+  endEdit: () => void;
+  /** Changes the text of a message. */
   save: (bubble: Bubble, text: string) => void;
-  cancelEdit: () => void;
 }
 
 export interface ConversationContextValue extends OwnConversationValue {

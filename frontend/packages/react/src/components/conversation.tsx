@@ -14,7 +14,7 @@ import {
   shownName,
   stateOf,
 } from '@cruddur/client';
-import { type ReactNode, type RefObject, useEffect, useMemo, useRef, useState } from 'react';
+import { type ReactNode, type RefObject, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useClient, useComponents, useMessages } from '../context.ts';
 import { useInbox, useMe, useOutbox, useSearchOfInbox, useThread } from '../hooks/data.ts';
 import { useBlocking } from '../hooks/use-blocking.ts';
@@ -290,7 +290,7 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
   );
 }
 
-/** What the messages of a group offer, and the message that is edited or replied to. */
+/** What the messages of a group offer, and the message that is edited or replied to. Both are kept with their texts. */
 function useActions(
   group: string | null,
   items: readonly TimelineItem[],
@@ -300,10 +300,31 @@ function useActions(
   onUnread: (first: string) => void,
 ) {
   const client = useClient();
+  const { drafts } = client;
   const texts = useTexts();
-  const [edited, setEdited] = useState<string | null>(null);
-  const [replyTo, setReplyTo] = useState<string | null>(null);
+  const draft = `group:${group}`;
+  const edit = `edit:${group}`;
+  const [replyTo, setReplyTo] = useDraftMessage(draft);
+  const [edited, setEdited] = useDraftMessage(edit);
+  const isGone = items.some((item) => item.kind === 'bubble' && item.key === edited && item.isDeleted);
   const [problem, setProblem] = useState<string | null>(null);
+
+  const startEdit = useCallback(
+    (key: string | undefined) => {
+      if (key !== drafts.message(edit)) {
+        // The text of another edit is not lost: it can be sent as a new message.
+        drafts.move(edit, draft);
+        setEdited(key);
+      }
+    },
+    [drafts, edit, draft, setEdited],
+  );
+
+  useEffect(() => {
+    if (isGone) {
+      startEdit(undefined);
+    }
+  }, [isGone, startEdit]);
 
   const conversation = useMemo((): OwnConversationValue | null => {
     if (group === null) {
@@ -324,12 +345,14 @@ function useActions(
       isBlocked,
       react: (bubble, emoji, isOn) => withMessage((message) => changes.react(group, message, emoji, isOn))(bubble),
       reply: ({ key }) => setReplyTo(key),
-      edit: ({ key }) => setEdited(key),
-      save: (bubble, text) => {
-        setEdited(null);
-        withMessage((message) => changes.edit(group, message, text))(bubble);
+      edit: ({ key }) => startEdit(key),
+      readEdit: () => drafts.read(edit),
+      writeEdit: (text) => drafts.write(edit, text),
+      endEdit: () => {
+        drafts.write(edit, '');
+        setEdited(undefined);
       },
-      cancelEdit: () => setEdited(null),
+      save: (bubble, text) => withMessage((message) => changes.edit(group, message, text))(bubble),
       remove: withMessage((message) => changes.delete(group, message)),
       report: async (bubble, reason) => {
         const message = storedMessage(bubble);
@@ -349,10 +372,10 @@ function useActions(
         reads.markUnread(group, message).catch(fail('inbox.notChanged'));
       }),
     };
-  }, [client, texts, group, otherName, isBlocked, user, onUnread]);
+  }, [client, drafts, texts, group, edit, otherName, isBlocked, user, onUnread, setReplyTo, setEdited, startEdit]);
 
-  const find = (key: string | null) =>
-    key === null ? null : (items.findLast((item): item is Bubble => item.kind === 'bubble' && item.key === key && !item.isDeleted) ?? null);
+  const find = (key: string | undefined) =>
+    key === undefined ? null : (items.findLast((item): item is Bubble => item.kind === 'bubble' && item.key === key && !item.isDeleted) ?? null);
   return {
     conversation,
     edited: find(edited)?.key ?? null,
@@ -361,10 +384,26 @@ function useActions(
     editLast: () => {
       const last = items.findLast((item): item is Bubble => item.kind === 'bubble' && item.own && !item.isDeleted);
       // Not one before an unsent message: it would be the wrong one.
-      setEdited(last && isEditable(last) ? last.key : null);
+      if (last && isEditable(last)) {
+        startEdit(last.key);
+      }
     },
-    endReply: () => setReplyTo(null),
+    endReply: () => setReplyTo(undefined),
   };
+}
+
+/** The message that a draft replies to or edits, and a function that changes it. */
+function useDraftMessage(name: string) {
+  const { drafts } = useClient();
+  const [message, setMessage] = useState(() => drafts.message(name));
+  const change = useCallback(
+    (to: string | undefined) => {
+      setMessage(to);
+      drafts.refer(name, to);
+    },
+    [drafts, name],
+  );
+  return [message, change] as const;
 }
 
 /** Reports a title, unless it is undefined. */

@@ -1,9 +1,11 @@
-import { type EmojiData, type EmojiPickerListComponents, EmojiPicker as Picker } from 'frimousse';
-import { useEffect, useLayoutEffect, useRef } from 'react';
+import { type EmojiData, type EmojiPickerListComponents, EmojiPicker as Picker, useSkinTone } from 'frimousse';
+import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { groups } from '../emoji/emoji-list.ts';
+import { findEmoji } from '../emoji/find-emoji.ts';
 import { withTone } from '../emoji/tones.ts';
 import { useFocusRing } from '../hooks/use-focus-ring.ts';
 import { useTexts } from '../hooks/use-texts.ts';
+import { isComposing } from '../keys.ts';
 import type { MessagesTexts } from '../texts/messages-texts.ts';
 import type { EmojiPickerProps } from './emoji-picker.tsx';
 import { place } from './place-popover.ts';
@@ -14,6 +16,9 @@ export interface EmojiChoiceProps extends EmojiPickerProps {
 
 /** Columns of 2.5 units, which fit into a window of 360 pixels. */
 const COLUMNS = 8;
+
+/** The steps of the arrow keys in a search's emoji. */
+const STEPS: Readonly<Record<string, number>> = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -COLUMNS, ArrowDown: COLUMNS };
 
 const GROUP_KEYS = [
   'emoji.smileys',
@@ -86,6 +91,11 @@ export function EmojiChoice({ anchor, data, onEmoji, onClose }: EmojiChoiceProps
   const picker = useRef<HTMLDivElement>(null);
   const isShown = useRef(false);
   const ring = useFocusRing();
+  const id = useId();
+  // The library's own search finds parts of words, in the order of the groups.
+  const [search, setSearch] = useState('');
+  const [active, setActive] = useState(0);
+  const found = useMemo(() => (search.trim() === '' ? null : findEmoji(data.emojis, search)), [data, search]);
 
   useLayoutEffect(() => {
     const element = picker.current;
@@ -94,8 +104,8 @@ export function EmojiChoice({ anchor, data, onEmoji, onClose }: EmojiChoiceProps
       element.showPopover();
       place(element, anchor);
       // On phones, a keyboard would cover the emoji.
-      const search = window.matchMedia('(pointer: fine)').matches ? element.querySelector('input') : null;
-      (search ?? element).focus();
+      const field = window.matchMedia('(pointer: fine)').matches ? element.querySelector('input') : null;
+      (field ?? element).focus();
     }
   }, [anchor]);
 
@@ -108,6 +118,19 @@ export function EmojiChoice({ anchor, data, onEmoji, onClose }: EmojiChoiceProps
   function choose(emoji: string): void {
     onEmoji(emoji);
     picker.current?.hidePopover();
+  }
+
+  /** The keys of the search field while it finds emoji. */
+  function onKeyDown(event: KeyboardEvent<HTMLInputElement>): void {
+    const next = active + (STEPS[event.key] ?? 0);
+    if (found !== null && !isComposing(event) && (event.key in STEPS || event.key === 'Enter')) {
+      event.preventDefault();
+      if (event.key === 'Enter') {
+        picker.current?.querySelector<HTMLElement>('[aria-selected="true"]')?.click();
+      } else if (next in found) {
+        setActive(next);
+      }
+    }
   }
 
   return (
@@ -132,17 +155,82 @@ export function EmojiChoice({ anchor, data, onEmoji, onClose }: EmojiChoiceProps
         onEmojiSelect={({ emoji }) => choose(emoji)}
       >
         <div className="cruddur-emoji-head">
-          <Picker.Search {...ring} className="cruddur-input" aria-label={text('emoji.search')} placeholder={text('emoji.search')} autoComplete="off" />
+          <Picker.Search
+            {...ring}
+            className="cruddur-input"
+            aria-label={text('emoji.search')}
+            aria-activedescendant={found?.[active] && `${id}-${active}`}
+            placeholder={text('emoji.search')}
+            autoComplete="off"
+            onKeyDown={onKeyDown}
+            onChange={(event) => {
+              event.preventDefault();
+              setSearch(event.target.value);
+              setActive(0);
+            }}
+          />
           <Picker.SkinToneSelector className="cruddur-icon-button" aria-label={text('emoji.tone')} title={text('emoji.tone')} />
         </div>
         {/* The arrow keys go from left to right in every language. */}
-        <Picker.Viewport className="cruddur-emoji-viewport" dir="ltr" role="group" tabIndex={0} aria-label={text('emoji.label')}>
-          <Picker.Empty className="cruddur-emoji-empty" dir="auto">
-            {text('emoji.none')}
-          </Picker.Empty>
-          <Picker.List components={LIST} />
-        </Picker.Viewport>
+        {found === null ? (
+          <Picker.Viewport className="cruddur-emoji-viewport" dir="ltr" role="group" tabIndex={0} aria-label={text('emoji.label')}>
+            <Picker.List components={LIST} />
+          </Picker.Viewport>
+        ) : (
+          <Found id={id} emojis={found} active={active} onChoice={choose} />
+        )}
       </Picker.Root>
+    </div>
+  );
+}
+
+interface FoundProps {
+  id: string;
+  emojis: EmojiData['emojis'];
+  /** The index of the emoji that Enter chooses. */
+  active: number;
+  onChoice: (emoji: string) => void;
+}
+
+/** The emoji of a search. The focus stays in its field. */
+function Found({ id, emojis, active, onChoice }: FoundProps) {
+  const { text } = useTexts();
+  const [tone] = useSkinTone();
+  const list = useRef<HTMLDivElement>(null);
+
+  useEffect(() => {
+    list.current?.children[active]?.scrollIntoView({ block: 'nearest' });
+  }, [active]);
+
+  if (emojis.length === 0) {
+    return (
+      <p className="cruddur-emoji-empty" role="status">
+        {text('emoji.none')}
+      </p>
+    );
+  }
+  return (
+    <div className="cruddur-emoji-viewport">
+      <div ref={list} className="cruddur-emoji-found" role="listbox" aria-label={text('emoji.found')} dir="ltr">
+        {emojis.map(({ emoji, label, skins }, index) => {
+          const toned = (tone !== 'none' && skins?.[tone]) || emoji;
+          return (
+            <button
+              key={emoji}
+              type="button"
+              id={`${id}-${index}`}
+              role="option"
+              className="cruddur-emoji"
+              aria-label={label}
+              aria-selected={index === active}
+              tabIndex={-1}
+              onClick={() => onChoice(toned)}
+            >
+              {toned}
+            </button>
+          );
+        })}
+      </div>
     </div>
   );
 }

@@ -143,18 +143,13 @@ function useVirtualizer(box: RefObject<HTMLElement | null>, isLong: boolean): Lo
 
 const loadMenus = () => import('./group-menus.tsx');
 
-/** Milliseconds from the list until the code of its menus is loaded. */
-const MENUS_DELAY = 1000;
-
 /** The code of the menus; null before it is loaded. Without it, the list has no menus. */
 function useMenus(isShown: boolean): Awaited<ReturnType<typeof loadMenus>> | null {
   const [menus, setMenus] = useState<Awaited<ReturnType<typeof loadMenus>> | null>(null);
   useEffect(() => {
-    if (!isShown) {
-      return undefined;
+    if (isShown) {
+      void loadMenus().then(setMenus, () => undefined);
     }
-    const timer = setTimeout(() => void loadMenus().then(setMenus, () => undefined), MENUS_DELAY);
-    return () => clearTimeout(timer);
   }, [isShown]);
   return menus;
 }

@@ -7,15 +7,21 @@ import { useTexts } from '../hooks/use-texts.ts';
 import { isComposing, isTouchKeyboard } from '../keys.ts';
 
 interface Props {
+  /** The text of the message. */
   text: string;
+  /** What was typed before the field was shown again; empty for nothing. */
+  typed: string;
+  onType: (text: string) => void;
   onSave: (text: string) => void;
-  onCancel: () => void;
+  /** Called when the text is saved or dropped. */
+  onEnd: () => void;
 }
 
-/** The text field in the place of an own message. It has the focus, and returns it at its end. */
-export function MessageEditor({ text: before, onSave, onCancel }: Props) {
+/** The text field in the place of an own message. It has the focus, unless it is shown again, and returns it at its end. */
+export function MessageEditor({ text: before, typed, onType, onSave, onEnd }: Props) {
   const { text: say } = useTexts();
-  const [text, setText] = useState(before);
+  const [text, setText] = useState(typed || before);
+  const [isShownAgain] = useState(typed !== '');
   const field = useRef<HTMLTextAreaElement>(null);
   const id = useId();
   const left = charactersLeft(text);
@@ -24,17 +30,21 @@ export function MessageEditor({ text: before, onSave, onCancel }: Props) {
 
   useEffect(() => {
     const element = field.current;
-    const focused = element && focusedIn(element.getRootNode());
-    element?.focus();
-    element?.setSelectionRange(element.value.length, element.value.length);
+    if (element === null || isShownAgain) {
+      return undefined;
+    }
+    const focused = focusedIn(element.getRootNode());
+    element.focus();
+    element.setSelectionRange(element.value.length, element.value.length);
     return () => focused?.focus();
-  }, []);
+  }, [isShownAgain]);
 
   function save() {
     if (text === before) {
-      onCancel();
+      onEnd();
     } else if (isSendable(text)) {
       onSave(wellFormed(text));
+      onEnd();
     }
   }
 
@@ -51,7 +61,7 @@ export function MessageEditor({ text: before, onSave, onCancel }: Props) {
     }
     if (event.key === 'Escape') {
       event.preventDefault();
-      onCancel();
+      onEnd();
     } else if (event.key === 'Enter' && !event.shiftKey && !breaksLines) {
       event.preventDefault();
       if (enterKey.isPressed(event.nativeEvent, event.currentTarget)) {
@@ -72,7 +82,10 @@ export function MessageEditor({ text: before, onSave, onCancel }: Props) {
         rows={2}
         dir={text === '' ? undefined : directionOf(text)}
         value={text}
-        onChange={(event) => setText(event.target.value)}
+        onChange={(event) => {
+          setText(event.target.value);
+          onType(event.target.value);
+        }}
         onKeyDown={onKeyDown}
         aria-invalid={left < 0}
         aria-describedby={`${id}-hint`}
@@ -82,7 +95,7 @@ export function MessageEditor({ text: before, onSave, onCancel }: Props) {
         <span id={`${id}-hint`} className={left < 0 ? 'cruddur-problem' : 'cruddur-editor-hint'}>
           {left < 0 ? say('composer.over', { count: -left }) : breaksLines ? null : say('edit.hint')}
         </span>
-        <button type="button" className="cruddur-button cruddur-small cruddur-quiet" onClick={onCancel}>
+        <button type="button" className="cruddur-button cruddur-small cruddur-quiet" onClick={onEnd}>
           {say('edit.cancel')}
         </button>
         <button type="submit" className="cruddur-button cruddur-small" disabled={!isSendable(text)}>

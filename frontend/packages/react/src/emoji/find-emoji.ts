@@ -1,0 +1,30 @@
+import type { EmojiData } from 'frimousse';
+import { folded, wordMatcher } from '../texts/matching.ts';
+
+type Emojis = EmojiData['emojis'];
+
+/** The most emoji that a search finds. */
+const MAX_FOUND = 80;
+
+/**
+ * The emoji of which each word of a query begins a word of the name or the tags. Those whose name begins with the query come
+ * first, then those found by their name.
+ */
+export function findEmoji(emojis: Emojis, query: string): Emojis {
+  const wanted = folded(query.trim());
+  const matches = wordMatcher(query);
+  const ranks: [Emojis, Emojis, Emojis, Emojis] = [[], [], [], []];
+  for (const emoji of emojis) {
+    const name = folded(emoji.label);
+    if (name === wanted) {
+      ranks[0].push(emoji);
+    } else if (name.startsWith(wanted)) {
+      ranks[1].push(emoji);
+    } else if (matches(name)) {
+      ranks[2].push(emoji);
+    } else if (matches(folded([name, ...emoji.tags].join(' ')))) {
+      ranks[3].push(emoji);
+    }
+  }
+  return ranks.flat().slice(0, MAX_FOUND);
+}
