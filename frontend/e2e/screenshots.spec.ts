@@ -32,6 +32,13 @@ for (const [look, options] of Object.entries(looks)) {
     await openMenu(page, 'Have a good trip!');
     await shoot(page, 'menu');
     await page.getByRole('menuitemcheckbox').nth(1).click();
+    await page.getByRole('button', { name: t('composer.emoji') }).click();
+    await page.getByRole('searchbox', { name: t('emoji.search') }).fill('🚀');
+    await expect(page.getByRole('option').first()).toBeVisible();
+    await shoot(page, 'emoji');
+    // The first press empties the field.
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
     await openMenu(page, 'Have a good trip!');
     await page.getByRole('menuitem', { name: t('menu.reply') }).click();
     await shoot(page, 'reply');

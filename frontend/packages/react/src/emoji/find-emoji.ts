@@ -7,8 +7,8 @@ type Emojis = EmojiData['emojis'];
 const MAX_FOUND = 80;
 
 /**
- * The emoji of which each word of a query begins a word of the name or the tags. Those whose name begins with the query come
- * first, then those found by their name.
+ * The emoji of which each word of a query begins a word of the name or the tags, best match first: the emoji or the name itself,
+ * names that begin with the query, other names, and tags.
  */
 export function findEmoji(emojis: Emojis, query: string): Emojis {
   const wanted = folded(query.trim());
@@ -16,7 +16,7 @@ export function findEmoji(emojis: Emojis, query: string): Emojis {
   const ranks: [Emojis, Emojis, Emojis, Emojis] = [[], [], [], []];
   for (const emoji of emojis) {
     const name = folded(emoji.label);
-    if (name === wanted) {
+    if (name === wanted || emoji.emoji === query.trim()) {
       ranks[0].push(emoji);
     } else if (name.startsWith(wanted)) {
       ranks[1].push(emoji);
