@@ -107,9 +107,10 @@ test('a reply and an edit that are not finished outlive a reload and a look at a
   await expect(sentMark(page, 'To be deleted')).toBeAttached();
   const editor = page.getByRole('textbox', { name: t('edit.field') });
   const quote = page.locator('.cruddur-composer-reply');
-  await openMenu(page, 'To be edited');
-  await choose(page, 'menu.reply');
-  await composer(page).fill('The reply');
+  await message(page, 'To be edited').hover();
+  await message(page, 'To be edited').getByRole('button', { name: t('menu.reply'), exact: true }).click();
+  await expect(composer(page)).toBeFocused();
+  await page.keyboard.type('The reply');
   await openMenu(page, 'To be edited');
   await choose(page, 'menu.edit');
   await editor.fill('Half an ed');

@@ -4,11 +4,12 @@ import { useClient, useComponents } from '../context.ts';
 import { useOutbox, useSession } from '../hooks/data.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import { explainAttention, explainChange, explainEntry } from '../texts/attention.ts';
+import { storedMessage } from '../stored-message.ts';
 import { isLargeEmoji } from '../texts/emoji.ts';
 import { ClockTime } from './clock-time.tsx';
 import { ConversationContext } from './conversation-context.ts';
 import { MoreIcon } from './icon.tsx';
-import { AlertIcon, ClockIcon, SeenIcon, SentIcon } from './icons.tsx';
+import { AlertIcon, ClockIcon, ReplyIcon, SeenIcon, SentIcon } from './icons.tsx';
 import { MessageEditor } from './message-editor.tsx';
 import { MessageText } from './message-text.tsx';
 import { QuotedMessage } from './quoted-message.tsx';
@@ -86,6 +87,11 @@ export const BubbleItem = memo(function BubbleItem({ bubble, isLastSent = false,
           {conversation !== null && (
             <button type="button" className="cruddur-icon-button cruddur-more" data-menu aria-label={text('message.menu')} aria-haspopup="menu" tabIndex={-1}>
               <MoreIcon />
+            </button>
+          )}
+          {conversation?.isBlocked === false && storedMessage(bubble) !== null && (
+            <button type="button" className="cruddur-icon-button cruddur-more" aria-label={text('menu.reply')} title={text('menu.reply')} tabIndex={-1} onClick={() => conversation.reply(bubble)}>
+              <ReplyIcon />
             </button>
           )}
           {!hasMetaBelow && meta}
