@@ -1,6 +1,7 @@
 import type { Bubble } from '@cruddur/client';
 import { useEffect, useState } from 'react';
 import { useClient, useComponents } from '../context.ts';
+import { COMMON_EMOJI } from '../emoji/emoji-common.ts';
 import { useTexts } from '../hooks/use-texts.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
 import type { MessageActions } from '../message-actions.ts';
@@ -19,9 +20,6 @@ export interface MessageMenuProps {
   /** Called when the menu and the dialog that it opened are closed. */
   onClose: () => void;
 }
-
-/** A small choice: the picker has all others. */
-const EMOJI = ['👍', '❤️', '😂', '😮', '😢', '🙏'];
 
 /** The menu of a message, and the dialogs that it opens. */
 export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuProps) {
@@ -63,7 +61,7 @@ export function MessageMenu({ bubble, anchor, actions, onClose }: MessageMenuPro
       </div>
       {isChangeable && (
         <div className="cruddur-menu-emoji" role="group" aria-label={text('menu.react')}>
-          {EMOJI.map((emoji) => {
+          {COMMON_EMOJI.map((emoji) => {
             const isOn = reactions.some((reaction) => reaction.emoji === emoji && reaction.own);
             return (
               <button

@@ -8,6 +8,7 @@ import { findEmoji } from './find-emoji.ts';
 test.each([
   ['a name before tags', 'en', 'roc', '🪨🚀'],
   ['the whole name first', 'en', 'Dog', '🐕🐶'],
+  ['common emoji before others', 'en', 'heart', '❤️'],
   ['several words in any order', 'en', 'eyes heart', '😍'],
   ['the emoji itself first', 'en', '🚀', '🚀'],
   ['no part of a word', 'en', 'ocket', ''],
