@@ -112,6 +112,14 @@ test("the browser's close request, which is Back on Android, closes what is open
   await request();
   await expect(field(page)).toHaveCount(0);
   await expect(composer(page)).toBeVisible();
+
+  // Before the field has had the focus, there is no caret.
+  await composer(page).fill('Well');
+  await page.reload();
+  await expect(composer(page)).toHaveValue('Well');
+  await page.getByRole('button', { name: t('composer.emoji') }).tap();
+  await emoji.getByRole('gridcell').first().tap();
+  await expect(composer(page)).toHaveValue('Well😀');
 });
 
 /** Swipes a message by touch, towards the end of the line. */

@@ -70,6 +70,8 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
   const breaksLines = isTouchKeyboard();
   /** The place of the open emoji picker. */
   const [picker, setPicker] = useState<MenuAnchor | null>(null);
+  /** Whether the field had the focus. Before, its caret is at the beginning. */
+  const hasCaret = useRef(false);
   /** Whether the press on the button of the picker has closed it. */
   const wasPicking = useRef(false);
 
@@ -121,7 +123,8 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
   function insert(emoji: string): void {
     const element = field.current;
     if (element !== null) {
-      element.setRangeText(emoji, element.selectionStart, element.selectionEnd, 'end');
+      const { selectionStart: start, selectionEnd: end, value } = element;
+      element.setRangeText(emoji, hasCaret.current ? start : value.length, hasCaret.current ? end : value.length, 'end');
       write(element.value);
     }
   }
@@ -174,6 +177,10 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
           </label>
           <textarea
             {...ring}
+            onFocus={() => {
+              hasCaret.current = true;
+              ring.onFocus();
+            }}
             ref={field}
             id={id}
             rows={1}
