@@ -314,8 +314,8 @@ function useActions(
       if (key !== drafts.message(edit)) {
         // The text of another edit is not lost: it can be sent as a new message.
         drafts.move(edit, draft);
-        setEdited(key);
       }
+      setEdited(key);
     },
     [drafts, edit, draft, setEdited],
   );
