@@ -259,6 +259,15 @@ test('the emoji picker adds reactions, and inserts at the caret of the text fiel
   await page.keyboard.press('Enter');
   await expect(composer(page)).toHaveValue('Now😃, please');
   await expect(composer(page)).toBeFocused();
+  await composer(page).fill('');
+  await page.getByRole('button', { name: t('composer.emoji') }).click();
+  await search.fill('🥳');
+  await page.keyboard.press('Enter');
+  await expect(composer(page)).toHaveValue('🥳');
+  await page.keyboard.press('Backspace');
+  await openConversation(page, 'Andrew Brown');
+  await openConversation(page, 'Scarlett Ho');
+  await expect(composer(page)).toHaveValue('');
   await page.getByRole('button', { name: t('composer.emoji') }).click();
   await expect(search).toBeFocused();
   await page.keyboard.press('Escape');

@@ -42,11 +42,12 @@ export const BubbleItem = memo(function BubbleItem({ bubble, isLastSent = false,
   const isLarge = quote === null && isLargeEmoji(bubble.text);
   const isSent = entry === null || entry.state.name === 'sent';
   const hasMetaBelow = beforePause || isEdited || isSeen || isLastSent || (last && !isSent);
+  const isChanging = changes.some(({ action, problem }) => action.kind === 'edit' && problem === null);
   const meta = (
     <div id={`${id}-meta`} className="cruddur-message-meta">
       {isEdited && <span>{text('message.edited')}</span>}
       <ClockTime at={at} />
-      {own && !isDeleted && <Status entry={entry} isMarked={isLastSent} isSeen={isSeen} isBelow={hasMetaBelow} />}
+      {own && !isDeleted && (isEdited && isChanging ? <Sending /> : <Status entry={entry} isMarked={isLastSent} isSeen={isSeen} isBelow={hasMetaBelow} />)}
     </div>
   );
   return (
@@ -135,6 +136,17 @@ function Status({ entry, isMarked, isSeen, isBelow }: StatusProps) {
   }
   const problem = attention(entry);
   return problem === null ? <Pending entry={entry} isBelow={isBelow} /> : <Unsent entry={entry} problem={problem} />;
+}
+
+/** The status of an edit that is not stored yet. */
+function Sending() {
+  const { text } = useTexts();
+  return (
+    <span className="cruddur-status cruddur-sending">
+      <ClockIcon />
+      <span className="cruddur-visually-hidden">{text('message.sending')}</span>
+    </span>
+  );
 }
 
 /** The status of a message that is sent without its author's help. */

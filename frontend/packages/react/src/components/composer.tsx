@@ -125,7 +125,8 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
     if (element !== null) {
       const { selectionStart: start, selectionEnd: end, value } = element;
       element.setRangeText(emoji, hasCaret.current ? start : value.length, hasCaret.current ? end : value.length, 'end');
-      write(element.value);
+      // Without the event, React takes the next deletion of the emoji for no change.
+      element.dispatchEvent(new InputEvent('input', { bubbles: true }));
     }
   }
 

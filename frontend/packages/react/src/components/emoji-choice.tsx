@@ -169,7 +169,7 @@ export function EmojiChoice({ anchor, data, onEmoji, onClose }: EmojiChoiceProps
               setActive(0);
             }}
           />
-          <Picker.SkinToneSelector className="cruddur-icon-button" aria-label={text('emoji.tone')} title={text('emoji.tone')} />
+          <ToneButton tones={data.skinTones} />
         </div>
         {/* The arrow keys go from left to right in every language. */}
         {found === null ? (
@@ -181,6 +181,27 @@ export function EmojiChoice({ anchor, data, onEmoji, onClose }: EmojiChoiceProps
         )}
       </Picker.Root>
     </div>
+  );
+}
+
+/** Chooses the next skin tone. The library's button has the name of the next tone in place of the current one. */
+function ToneButton({ tones }: { tones: EmojiData['skinTones'] }) {
+  const { text } = useTexts();
+  const [tone, setTone, variations] = useSkinTone();
+  const current = variations.findIndex(({ skinTone }) => skinTone === tone);
+  const next = variations[(current + 1) % variations.length];
+  return (
+    <button
+      type="button"
+      className="cruddur-icon-button"
+      aria-label={tone === 'none' ? text('emoji.tone') : `${text('emoji.tone')}: ${tones[tone]}`}
+      title={text('emoji.tone')}
+      // The focus stays in the search field.
+      onMouseDown={(event) => event.preventDefault()}
+      onClick={() => next && setTone(next.skinTone)}
+    >
+      {variations[current]?.emoji}
+    </button>
   );
 }
 

@@ -143,13 +143,18 @@ function useVirtualizer(box: RefObject<HTMLElement | null>, isLong: boolean): Lo
 
 const loadMenus = () => import('./group-menus.tsx');
 
+/** Milliseconds from the list until the code of its menus is loaded: the start of the page comes first. */
+const MENUS_DELAY = 400;
+
 /** The code of the menus; null before it is loaded. Without it, the list has no menus. */
 function useMenus(isShown: boolean): Awaited<ReturnType<typeof loadMenus>> | null {
   const [menus, setMenus] = useState<Awaited<ReturnType<typeof loadMenus>> | null>(null);
   useEffect(() => {
-    if (isShown) {
-      void loadMenus().then(setMenus, () => undefined);
+    if (!isShown) {
+      return undefined;
     }
+    const timer = setTimeout(() => void loadMenus().then(setMenus, () => undefined), MENUS_DELAY);
+    return () => clearTimeout(timer);
   }, [isShown]);
   return menus;
 }
@@ -191,7 +196,8 @@ function beginningsOf(opened: Beginning | null, entries: readonly Entry[], draft
 /** The newest unsent message of a conversation, as its row shows it. One that needs its author is shown first. */
 function unsentOf(entries: readonly Entry[]): { unsent: boolean; unsentText: string } {
   const stuck = entries.findLast(isStuck);
-  const shown = stuck ?? entries.findLast((entry) => delayReason(entry) !== null);
+  // Later ones wait for the first one.
+  const shown = stuck ?? (entries.some((entry) => delayReason(entry) !== null) ? entries.findLast(({ state }) => state.name !== 'sent') : undefined);
   return { unsent: stuck !== undefined, unsentText: shown?.text ?? '' };
 }
 

@@ -22,7 +22,13 @@ export function Reactions({ bubble }: { bubble: Bubble }) {
             aria-pressed={own}
             aria-label={label}
             title={label}
-            onClick={() => conversation?.react(bubble, emoji, !own)}
+            onClick={({ currentTarget, detail }) => {
+              conversation?.react(bubble, emoji, !own);
+              if (own && users.length === 1 && detail === 0) {
+                // The button is removed, and the keyboard needs another place.
+                currentTarget.closest<HTMLElement>('[data-key]')?.focus({ preventScroll: true });
+              }
+            }}
           >
             {emoji}
             {users.length > 1 && <span>{plainNumber(locale, users.length)}</span>}
