@@ -47,7 +47,7 @@ export const BubbleItem = memo(function BubbleItem({ bubble, isLastSent = false,
     <div id={`${id}-meta`} className="cruddur-message-meta">
       {isEdited && <span>{text('message.edited')}</span>}
       <ClockTime at={at} />
-      {own && !isDeleted && (isEdited && isChanging ? <Sending /> : <Status entry={entry} isMarked={isLastSent} isSeen={isSeen} isBelow={hasMetaBelow} />)}
+      {own && !isDeleted && (isChanging ? <Sending /> : <Status entry={entry} isMarked={isLastSent} isSeen={isSeen} isBelow={hasMetaBelow} />)}
     </div>
   );
   return (

@@ -306,7 +306,10 @@ function useActions(
   const edit = `edit:${group}`;
   const [replyTo, setReplyTo] = useDraftMessage(draft);
   const [edited, setEdited] = useDraftMessage(edit);
-  const isGone = items.some((item) => item.kind === 'bubble' && item.key === edited && item.isDeleted);
+  const find = (key: string | undefined) =>
+    key === undefined ? null : (items.findLast((item): item is Bubble => item.kind === 'bubble' && item.key === key) ?? null);
+  const [replied, changed] = [find(replyTo), find(edited)];
+  const isGone = changed?.isDeleted ?? false;
   const [problem, setProblem] = useState<string | null>(null);
 
   const startEdit = useCallback(
@@ -374,12 +377,10 @@ function useActions(
     };
   }, [client, drafts, texts, group, edit, otherName, isBlocked, user, onUnread, setReplyTo, setEdited, startEdit]);
 
-  const find = (key: string | undefined) =>
-    key === undefined ? null : (items.findLast((item): item is Bubble => item.kind === 'bubble' && item.key === key && !item.isDeleted) ?? null);
   return {
     conversation,
-    edited: find(edited)?.key ?? null,
-    reply: find(replyTo),
+    edited: changed === null || isGone ? null : changed.key,
+    reply: replied?.isDeleted ? null : replied,
     problem,
     editLast: () => {
       const last = items.findLast((item): item is Bubble => item.kind === 'bubble' && item.own && !item.isDeleted);

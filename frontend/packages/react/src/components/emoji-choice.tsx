@@ -232,7 +232,7 @@ function Found({ id, emojis, active, onChoice }: FoundProps) {
   }
   return (
     <div className="cruddur-emoji-viewport">
-      <div ref={list} className="cruddur-emoji-found" role="listbox" aria-label={text('emoji.found')} dir="ltr">
+      <div ref={list} className="cruddur-emoji-found" role="listbox" aria-label={text('start.results')} dir="ltr">
         {emojis.map(({ emoji, label, skins }, index) => {
           const toned = (tone !== 'none' && skins?.[tone]) || emoji;
           return (

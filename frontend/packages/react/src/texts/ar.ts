@@ -106,7 +106,6 @@ export const ar: Catalog = {
   'emoji.label': 'الرموز التعبيرية',
   'emoji.search': 'البحث عن رمز تعبيري',
   'emoji.none': 'لا توجد رموز تعبيرية مطابقة',
-  'emoji.found': 'النتائج',
   'emoji.tone': 'لون البشرة',
   'emoji.toneLight': 'فاتح',
   'emoji.toneMediumLight': 'فاتح متوسط',

@@ -81,7 +81,6 @@ export const en = {
   'emoji.label': 'Emoji',
   'emoji.search': 'Search emoji',
   'emoji.none': 'No emoji found',
-  'emoji.found': 'Results',
   'emoji.tone': 'Skin tone',
   'emoji.toneLight': 'light',
   'emoji.toneMediumLight': 'medium-light',
