@@ -1,4 +1,4 @@
-import { expect, inbox, message, messages, openConversation, t, test } from './test.ts';
+import { composer, expect, inbox, message, messages, openConversation, t, test } from './test.ts';
 
 test('scrolling up through 500 messages shows each once, without jumps', async ({ signIn, stack }) => {
   const [sunyoung, lore] = await Promise.all([stack.api('sunyoung'), stack.api('lore')]);
@@ -74,6 +74,45 @@ test('loading older messages does not move the visible ones', async ({ signIn, s
   await expect(message(page, 'Number 30.')).toBeAttached();
   await page.waitForTimeout(300);
   expect(Math.abs(((await visible.boundingBox())?.y ?? Number.NaN) - before)).toBeLessThanOrEqual(2);
+});
+
+test('the keyboard goes from the text field to the messages and back, and loads none', async ({ signIn, stack }) => {
+  const sunyoung = await stack.api('sunyoung');
+  const { message_group_uuid: group } = await sunyoung.send({ handle: 'lore' }, 'Number 1.');
+  for (let number = 2; number <= 60; number += 1) {
+    await sunyoung.send({ message_group_uuid: group }, `Number ${number}.`);
+  }
+  const page = await signIn('sunyoung');
+  await page.goto(`/messages/${group}`);
+  await expect(message(page, 'Number 60.')).toBeInViewport();
+  await expect(composer(page)).toBeFocused();
+  await page.keyboard.press('Shift+Tab');
+  const region = page.getByRole('region', { name: t('messages.label') });
+  await expect(region).toBeFocused();
+  await expect(message(page, 'Number 60.')).toBeInViewport();
+  await page.keyboard.press('ArrowUp');
+  await expect(message(page, 'Number 60.')).toBeFocused();
+  await page.keyboard.type('Hi');
+  await expect(composer(page)).toHaveValue('Hi');
+  await expect(composer(page)).toBeFocused();
+
+  // The button, which a screen reader reaches, keeps the focus while it loads, and leaves it to the list.
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route('**/api/messages/*cursor=*', async (route) => {
+    await held;
+    await route.continue();
+  });
+  const older = region.getByRole('button', { name: t('messages.older') }).or(region.getByRole('button', { name: t('loading') }));
+  await older.focus();
+  await expect(older).toHaveAttribute('aria-disabled', 'true');
+  await expect(older).toBeFocused();
+  release();
+  await expect(async () => {
+    await older.focus({ timeout: 200 }).catch(() => undefined);
+    await expect(older).toHaveCount(0, { timeout: 200 });
+  }).toPass();
+  await expect(region).toBeFocused();
 });
 
 test('reload, back, forward and a link to a group far down the inbox lead to their conversation', async ({ signIn, stack }) => {

@@ -45,6 +45,14 @@ test('unread messages are counted until their end is seen, on every device', asy
   await row(two, 'Scarlett Ho').click({ button: 'right' });
   await two.getByRole('menuitem', { name: t('inbox.markUnread') }).click();
   await expect(badge(two, 'Scarlett Ho', 1)).toBeAttached();
+  await expect(badge(one, 'Scarlett Ho', 1)).toBeAttached();
+  await row(one, 'Scarlett Ho').click();
+  await expect(row(two, 'Scarlett Ho').locator('.cruddur-count')).toHaveCount(0);
+
+  await api.send({ handle: 'lore' }, 'Anyone?');
+  await row(two, '@lore').click({ button: 'right' });
+  await two.getByRole('menuitem', { name: t('inbox.markUnread') }).click();
+  await expect(two.getByRole('alert')).toContainText(/Lore/);
 });
 
 test('"Seen" appears when the other user has seen a message, unless one of both has turned receipts off', async ({ signIn }) => {
@@ -116,13 +124,19 @@ test('a reply and an edit that are not finished outlive a reload and a look at a
   await editor.fill('Half an ed');
   await openConversation(page, 'Andrew Brown');
   await expect(editor).toHaveCount(0);
+  await expect(row(page, 'Scarlett Ho')).toContainText('The reply');
   await openConversation(page, 'Scarlett Ho');
   await expect(editor).toHaveValue('Half an ed');
   await expect(quote).toContainText('To be edited');
+  await composer(page).fill('');
+  await openConversation(page, 'Andrew Brown');
+  await expect(row(page, 'Scarlett Ho')).toContainText('Half an ed');
+  await openConversation(page, 'Scarlett Ho');
   await page.reload();
   await expect(editor).toHaveValue('Half an ed');
+  await expect(editor).toBeFocused();
   await expect(quote).toContainText('To be edited');
-  await expect(composer(page)).toBeFocused();
+  await composer(page).fill('The reply');
   await page.keyboard.press('Enter');
   await expect(message(page, 'The reply').locator('.cruddur-quote')).toContainText('To be edited');
   await expect(quote).toHaveCount(0);

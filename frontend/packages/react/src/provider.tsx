@@ -70,6 +70,7 @@ function Provider(props: MessagesProviderProps) {
   const [ownPlace, setOwnPlace] = useState<Place | null>(initialPlace);
   const place = props.place === undefined ? ownPlace : props.place;
   const { onPlace } = props;
+  const [openings, setOpenings] = useState(0);
 
   useHostEvents(client);
   const texts = useMemo(
@@ -85,11 +86,13 @@ function Provider(props: MessagesProviderProps) {
       place,
       onPlace: (next, replace) => {
         setOwnPlace(next);
+        setOpenings((count) => count + 1);
         onPlace?.(next, replace);
       },
+      openings,
       hrefOf,
     }),
-    [client, texts, catalog, components, place, onPlace, hrefOf],
+    [client, texts, catalog, components, place, openings, onPlace, hrefOf],
   );
   return (
     <MessagesContext value={value}>

@@ -46,6 +46,17 @@ describe('drafts', () => {
     expect([latest.read('group:1'), latest.message('group:1')]).toEqual(['About that:', undefined]);
   });
 
+  test('without a text are kept if they reply to a message', () => {
+    const drafts = new Drafts(browserStore(), 'me');
+    drafts.refer('group:1', 'message');
+    drafts.refer('edit:group:1', 'message');
+    drafts.flush();
+    const later = new Drafts(browserStore(), 'me');
+    expect([later.message('group:1'), later.message('edit:group:1'), later.count()]).toEqual(['message', undefined, 0]);
+    later.refer('group:1', undefined);
+    expect(localStorage).toHaveLength(0);
+  });
+
   test('move from a person to the group with them', () => {
     const drafts = new Drafts(browserStore(), 'me');
     drafts.write('user:1', 'for Lore');

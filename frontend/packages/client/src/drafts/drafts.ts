@@ -122,7 +122,7 @@ export class Drafts {
     return this.#known(conversation)?.message;
   }
 
-  /** Sets `message` of a draft. It is stored with a text only. */
+  /** Sets `message` of a draft. A reply is stored also without a text, an edit is not. */
   refer(conversation: string, message: string | undefined): void {
     const draft = this.#openDraft(conversation);
     draft.message = message;
@@ -147,7 +147,7 @@ export class Drafts {
         const text = cut(draft.text);
         const { to, message } = draft;
         const entry: StoredDraft = { text, at: now, ...(to && { to }), ...(message && { message }) };
-        if (text === '') {
+        if (text === '' && (message === undefined || conversation.startsWith('edit:'))) {
           this.#store.remove(this.#prefix + conversation);
         } else {
           this.#store.set(this.#prefix + conversation, JSON.stringify(entry));

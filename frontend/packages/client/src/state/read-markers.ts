@@ -1,7 +1,7 @@
 import { markRead, markUnread } from '../api/state-api.ts';
 import type { LogEvent, Message, MessageReference } from '../api/types.ts';
 import type { MessagesClient } from '../client.ts';
-import { countOfOthers } from '../conversations/reading.ts';
+import { MAX_UNREAD, countOfOthers } from '../conversations/reading.ts';
 import { isAfter } from '../conversations/thread.ts';
 import type { GroupRefresher } from './group-refresher.ts';
 import { repeat } from './repeat.ts';
@@ -79,19 +79,21 @@ export class ReadMarkers {
   }
 
   /**
-   * Marks messages as unread, from a message on, by default the newest one of the other member. Rejects with an `ApiError` if
-   * that fails.
+   * Marks messages as unread, from a message on, by default the newest one of the other member. Returns false if the newest 100
+   * messages have none. Rejects with an `ApiError` if that fails.
    */
-  async markUnread(group: string, from: MessageReference | null = null): Promise<void> {
+  async markUnread(group: string, from: MessageReference | null = null): Promise<boolean> {
     const { api, inbox } = this.#client;
     const marker = this.#marker(group);
-    const rows = this.#rows(group) ?? (await api.listMessages(group, null)).rows;
+    const listed = this.#rows(group) ?? [];
     const row = inbox.state().value?.rows.find(({ uuid }) => uuid === group);
     const me = this.#client.me.state().value?.uuid;
     const isOwn = ({ user_uuid: user }: Message) => (row === undefined ? user === me : user !== row.user_uuid);
-    const first = from ?? rows.findLast((message) => !isOwn(message) && !message.deleted_at);
+    const isOfOther = (message: Message) => !isOwn(message) && !message.deleted_at;
+    const rows = from !== null || listed.some(isOfOther) ? listed : (await api.listMessages(group, null, MAX_UNREAD)).rows;
+    const first = from ?? rows.findLast(isOfOther);
     if (first === undefined) {
-      return;
+      return false;
     }
     marker.round += 1;
     marker.floor = rows.at(-1) ?? null;
@@ -104,6 +106,7 @@ export class ReadMarkers {
       await this.#enqueue(marker, () =>
         repeat(this.#client, () => markUnread(api, group, first), (failures) => failures < ATTEMPTS),
       );
+      return true;
     } catch (error) {
       marker.floor = null;
       this.#refresher.add([group]);

@@ -202,16 +202,12 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
             enterKeyHint={breaksLines ? 'enter' : 'send'}
             spellCheck={text.length <= MAX_STORED}
           />
-          <span id={`${id}-count`} className={left < 0 ? 'cruddur-composer-count cruddur-over' : 'cruddur-composer-count'}>
-            {left <= MAX_LENGTH - COUNTDOWN_FROM && (
-              <>
-                <span aria-hidden="true">{plainNumber(locale, left)}</span>
-                <span className="cruddur-visually-hidden">
-                  {left < 0 ? say('composer.over', { count: -left }) : say('composer.left', { count: left })}
-                </span>
-              </>
-            )}
-          </span>
+          {left >= 0 && left <= MAX_LENGTH - COUNTDOWN_FROM && (
+            <span id={`${id}-count`} className="cruddur-composer-count">
+              <span aria-hidden="true">{plainNumber(locale, left)}</span>
+              <span className="cruddur-visually-hidden">{say('composer.left', { count: left })}</span>
+            </span>
+          )}
           <button
             type="button"
             className="cruddur-icon-button cruddur-emoji-button"
@@ -236,6 +232,11 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
         <button type="submit" className="cruddur-send-button" aria-label={say('composer.send')} title={say(breaksLines ? 'composer.send' : 'composer.sendHint')} disabled={!isSendable(text)}>
           <SendIcon />
         </button>
+        {left < 0 && (
+          <p id={`${id}-count`} className="cruddur-composer-note cruddur-problem">
+            {say('composer.over', { count: -left })}
+          </p>
+        )}
         {text.length > MAX_STORED && (
           <p className="cruddur-composer-note" role="status">
             {say('composer.tooLong', { max: MAX_STORED })}

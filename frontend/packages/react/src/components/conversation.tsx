@@ -14,7 +14,7 @@ import {
   shownName,
   stateOf,
 } from '@cruddur/client';
-import { type ReactNode, type RefObject, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { type ReactNode, type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useClient, useComponents, useMessages } from '../context.ts';
 import { useInbox, useMe, useOutbox, useSearchOfInbox, useThread } from '../hooks/data.ts';
 import { useBlocking } from '../hooks/use-blocking.ts';
@@ -102,7 +102,7 @@ interface OpenProps {
 }
 
 function OpenConversation({ place: { group, person: known, successor, choose }, box, onTitle, takesFocus }: OpenProps) {
-  const client = useClient();
+  const { client, openings } = useMessages();
   const { outbox } = client;
   const texts = useTexts();
   const {
@@ -174,11 +174,12 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
     // oxlint-disable-next-line react/exhaustive-deps
   }, [outbox, group, person?.uuid]);
 
-  useEffect(() => {
+  // Before the messages are marked as read.
+  useLayoutEffect(() => {
     if (group !== null) {
       stateOf(client).reads.opened(group);
     }
-  }, [client, group]);
+  }, [client, group, openings]);
 
   useEffect(() => {
     if (entries.length > 0) {

@@ -1,4 +1,4 @@
-import { type MessageGroup, isMuted, stateOf } from '@cruddur/client';
+import { type MessageGroup, isMuted, shownName, stateOf } from '@cruddur/client';
 import { type RefObject, useRef, useState, useSyncExternalStore } from 'react';
 import { useClient } from '../context.ts';
 import { useGroupSettings } from '../hooks/use-group-settings.ts';
@@ -44,9 +44,12 @@ export function GroupMenus({ box, groups }: Props) {
     setMenu(uuid === undefined ? null : { opening: openings.current, uuid, anchor, hasMute, step: 'menu' });
   });
 
-  const markUnread = (uuid: string) => {
+  const markUnread = ({ uuid, display_name, handle }: MessageGroup) => {
     setProblem(null);
-    reads.markUnread(uuid).catch((error: unknown) => setProblem(text('inbox.notChanged', { reason: explain(texts, error) })));
+    reads.markUnread(uuid).then(
+      (isMarked) => isMarked || setProblem(text('inbox.noneUnread', { name: shownName(display_name, handle) })),
+      (error: unknown) => setProblem(text('inbox.notChanged', { reason: explain(texts, error) })),
+    );
   };
   // A choice may have opened the other menu.
   const close = () => setMenu((current) => current && (current === menu ? { ...current, step: 'closed' } : current));
@@ -63,7 +66,7 @@ export function GroupMenus({ box, groups }: Props) {
           {(group.unread_count ?? 0) > 0 ? (
             <MenuItem onSelect={() => reads.markRead(group.uuid)}>{text('inbox.markRead')}</MenuItem>
           ) : (
-            <MenuItem onSelect={() => markUnread(group.uuid)}>{text('inbox.markUnread')}</MenuItem>
+            <MenuItem onSelect={() => markUnread(group)}>{text('inbox.markUnread')}</MenuItem>
           )}
           {settings && <SettingsItems settings={settings} hasMute={menu.hasMute} onMute={() => setMenu({ ...menu, step: 'mute' })} />}
         </Menu>

@@ -19,6 +19,7 @@ import { useNow } from '../hooks/use-now.ts';
 import { isSamePlace } from '../place.ts';
 import { explain } from '../texts/explain.ts';
 import { ListItem } from './list-item.tsx';
+import { MoreButton } from './more-button.tsx';
 import { GroupItem as DefaultGroupItem } from './group-item.tsx';
 import { NewGroupItem as DefaultNewGroupItem } from './new-group-item.tsx';
 
@@ -67,9 +68,13 @@ export function Inbox() {
         )}
         {next !== null && (
           <div ref={end} className="cruddur-list-more">
-            <button type="button" className="cruddur-button cruddur-small cruddur-quiet" onClick={() => void loadMore()} disabled={isLoadingMore}>
-              {texts.text(isLoadingMore ? 'loading' : 'inbox.more')}
-            </button>
+            <MoreButton
+              label={texts.text('inbox.more')}
+              isLoading={isLoadingMore}
+              isAutomatic={moreError === null}
+              onMore={() => void loadMore()}
+              heir={() => [...(box.current?.querySelectorAll<HTMLElement>('.cruddur-group-item') ?? [])].at(-1)}
+            />
             {moreError !== null && <p className="cruddur-problem">{explain(texts, moreError)}</p>}
           </div>
         )}
@@ -84,7 +89,7 @@ export function Inbox() {
         key={row.key}
         group={row.group}
         now={now}
-        draft={isSamePlace(place, { kind: 'group', uuid: row.key }) ? '' : drafts.preview(`group:${row.key}`)}
+        draft={isSamePlace(place, { kind: 'group', uuid: row.key }) ? '' : drafts.preview(`group:${row.key}`) || drafts.preview(`edit:${row.key}`)}
         {...unsentOf(entries.filter((entry) => entry.group === row.group.uuid))}
       />
     ) : (

@@ -1,6 +1,6 @@
 import { charactersLeft, directionOf, isSendable, wellFormed } from '@cruddur/client';
 import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useRef, useState } from 'react';
-import { focusedIn } from '../focus.ts';
+import { focusWhenShown, focusedIn } from '../focus.ts';
 import { enterKey } from '../hooks/enter-key.ts';
 import { useFocusRing } from '../hooks/use-focus-ring.ts';
 import { useTexts } from '../hooks/use-texts.ts';
@@ -17,7 +17,10 @@ interface Props {
   onEnd: () => void;
 }
 
-/** The text field in the place of an own message. It has the focus, unless it is shown again, and returns it at its end. */
+/**
+ * The text field in the place of an own message. It takes the focus and returns it at its end. If it is shown again, it takes it
+ * from the text field of the conversation only, which does not have it on phones.
+ */
 export function MessageEditor({ text: before, typed, onType, onSave, onEnd }: Props) {
   const { text: say } = useTexts();
   const [text, setText] = useState(typed || before);
@@ -29,14 +32,23 @@ export function MessageEditor({ text: before, typed, onType, onSave, onEnd }: Pr
   const breaksLines = isTouchKeyboard();
 
   useEffect(() => {
-    const element = field.current;
-    if (element === null || isShownAgain) {
-      return undefined;
-    }
-    const focused = focusedIn(element.getRootNode());
-    element.focus();
-    element.setSelectionRange(element.value.length, element.value.length);
-    return () => focused?.focus();
+    let focused: HTMLElement | null = null;
+    let heir: HTMLElement | null = null;
+    const end = focusWhenShown(
+      () => {
+        const element = field.current;
+        focused = element && focusedIn(element.getRootNode());
+        return isShownAgain && !focused?.closest('.cruddur-composer') ? null : element;
+      },
+      () => {
+        heir = focused;
+        field.current?.setSelectionRange(field.current.value.length, field.current.value.length);
+      },
+    );
+    return () => {
+      end();
+      heir?.focus();
+    };
   }, [isShownAgain]);
 
   function save() {

@@ -13,7 +13,8 @@ import {
   useState,
 } from 'react';
 import { Virtualizer, type VirtualizerHandle } from './virtualizer.ts';
-import { useComponents } from '../context.ts';
+import { useComponents, useMessages } from '../context.ts';
+import { focusWhenShown } from '../focus.ts';
 import { useArrivals } from '../hooks/use-arrivals.ts';
 import { useInView } from '../hooks/use-in-view.ts';
 import { useMenuGestures } from '../hooks/use-menu-gestures.ts';
@@ -32,6 +33,7 @@ import { DownIcon } from './icons.tsx';
 import { ConversationContext, type ConversationContextValue, type OwnConversationValue } from './conversation-context.ts';
 import { ListItem } from './list-item.tsx';
 import type { MessageMenuProps } from './message-menu.tsx';
+import { MoreButton } from './more-button.tsx';
 import { BubbleItem as DefaultBubbleItem } from './bubble.tsx';
 
 /** The props of a conversation's messages. */
@@ -98,7 +100,8 @@ export function MessageList({
   const { focused, ...keys } = useMessageKeys(box, openMenu);
   // Not that of a message which is not sent: later ones of the other user stand before it.
   const newest = items.findLast((item) => item.kind === 'bubble' && (item.message !== null || item.entry?.state.name === 'sent'))?.key ?? null;
-  useReadMark(atEnd && onRead !== undefined, newest, () => onRead?.());
+  const { openings } = useMessages();
+  useReadMark(atEnd && onRead !== undefined, newest, openings, () => onRead?.());
   const scrollTo = useScrollTo(items, list, box, leaveEnd);
   useEffect(() => {
     if (edited !== null) {
@@ -155,9 +158,13 @@ export function MessageList({
               beginning
             ) : (
               <div ref={top} className="cruddur-list-more">
-                <button type="button" className="cruddur-button cruddur-small cruddur-quiet" onClick={onOlder} disabled={loading}>
-                  {text(loading ? 'loading' : 'messages.older')}
-                </button>
+                <MoreButton
+                  label={text('messages.older')}
+                  isLoading={loading}
+                  isAutomatic={problem === null}
+                  onMore={onOlder}
+                  heir={() => box.current}
+                />
                 {problem !== null && <p className="cruddur-problem">{problem}</p>}
               </div>
             )}
@@ -279,23 +286,12 @@ function isVisible(box: HTMLElement | null, key: string): boolean {
   return outer !== undefined && inner !== undefined && inner.top >= outer.top && inner.bottom <= outer.bottom;
 }
 
-/** Milliseconds within which a message is in the document after the list was scrolled to it. */
-const SHOWN_WITHIN = 3000;
-
 /** Gives the focus to a message, and highlights it for a moment. */
 function highlight(box: RefObject<HTMLElement | null>, key: string): void {
-  const latest = performance.now() + SHOWN_WITHIN;
-  const attempt = () => {
-    const row = rowOf(box.current, key);
-    row?.focus({ preventScroll: true });
-    // Rows that are not measured are hidden, and do not take the focus.
-    if (row?.matches(':focus') === true) {
-      row.animate([{ background: 'var(--_active)', borderRadius: 'var(--_round)' }, { background: 'transparent' }], 1500);
-    } else if (performance.now() < latest) {
-      requestAnimationFrame(attempt);
-    }
-  };
-  requestAnimationFrame(attempt);
+  focusWhenShown(
+    () => rowOf(box.current, key),
+    (row) => row.animate([{ background: 'var(--_active)', borderRadius: 'var(--_round)' }, { background: 'transparent' }], 1500),
+  );
 }
 
 function DayHeading({ day }: { day: number }) {

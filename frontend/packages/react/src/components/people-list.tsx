@@ -3,6 +3,7 @@ import { type ReactNode, type RefObject, useRef, useState, useSyncExternalStore 
 import { useTexts } from '../hooks/use-texts.ts';
 import type { ConversationTextKey } from '../texts/conversation/en.ts';
 import { explain } from '../texts/explain.ts';
+import { MoreButton } from './more-button.tsx';
 
 /** What a button of a row does, and the texts for its outcome. */
 interface RowAction {
@@ -65,9 +66,7 @@ export function PeopleList<Row extends { uuid: string }>({ list, outcome, note, 
       {value?.rows.length === 0 && value.next === null && <p className="cruddur-hint">{text(nothing)}</p>}
       {value !== undefined && value.rows.length > 0 && <ul>{value.rows.map(children)}</ul>}
       {value !== undefined && value.next !== null && (
-        <button type="button" className="cruddur-button cruddur-small" disabled={isLoadingMore} onClick={() => void list.loadMore()}>
-          {text(isLoadingMore ? 'loading' : more)}
-        </button>
+        <MoreButton label={text(more)} isLoading={isLoadingMore} onMore={() => void list.loadMore()} heir={() => note.current} />
       )}
       {moreError !== null && <p className="cruddur-problem">{explain(texts, moreError)}</p>}
     </div>

@@ -12,6 +12,7 @@ export function QuotedMessage({ quote: { own, text } }: { quote: Quote }) {
   }
   return (
     <>
+      <span className="cruddur-visually-hidden">{say('reply.quote')} </span>
       <span className="cruddur-quote-name">{own ? say('message.you') : <bdi className="cruddur-quote-person">{conversation?.otherName}</bdi>}</span>
       {text === null ? (
         <span className="cruddur-quote-text cruddur-gone">{say('reply.deleted')}</span>

@@ -4,7 +4,8 @@ import type { MenuAnchor } from '../menu-anchor.ts';
 const ROW = '[data-key]';
 
 /**
- * The keys of the list of messages: arrows move the focus between messages, and Enter opens a menu.
+ * The keys of the list of messages: arrows move the focus between messages, Enter opens a menu, and Escape and what is typed go to
+ * the text field.
  *
  * `focused` is the key of the message that has the focus: it has to stay in the document.
  */
@@ -29,6 +30,9 @@ export function useMessageKeys(box: RefObject<HTMLElement | null>, onMenu: (row:
         event.preventDefault();
         next.focus();
       }
+    } else if ((key === 'Escape' || (key.length === 1 && key !== ' ')) && (target === row || target === list)) {
+      // The character is inserted where the focus is afterwards.
+      list.closest('.cruddur-conversation')?.querySelector<HTMLElement>('.cruddur-composer textarea')?.focus();
     }
   }
 

@@ -19,6 +19,7 @@ export const ar: Catalog = {
   'inbox.menu': 'قائمة المحادثة',
   'inbox.markUnread': 'وضع علامة غير مقروءة',
   'inbox.markRead': 'وضع علامة مقروءة',
+  'inbox.noneUnread': 'لا توجد رسالة حديثة من \u2068{name}\u2069 لوضع علامة غير مقروءة عليها.',
   'inbox.notChanged': 'لم يتم التغيير. {reason}',
   loading: 'جارٍ التحميل…',
   tryAgain: 'إعادة المحاولة',
@@ -60,7 +61,7 @@ export const ar: Catalog = {
   'messages.new':
     '{count, plural, zero {لا رسائل جديدة} one {رسالة جديدة} two {رسالتان جديدتان} few {# رسائل جديدة} many {# رسالة جديدة} other {# رسالة جديدة}}',
   'messages.firstUnread': 'رسائل جديدة',
-  'messages.keys': 'تحدّد مفاتيح الأسهم رسالة، ويفتح Enter قائمتها.',
+  'messages.keys': 'تحدّد مفاتيح الأسهم رسالة، ويفتح Enter قائمتها، وينقل Escape إلى حقل النص.',
   'message.you': 'أنت',
   'message.from': '{name}:',
   'message.sent': 'أُرسلت',
@@ -226,6 +227,7 @@ export const ar: Catalog = {
   'edit.cancel': 'إلغاء',
   'edit.hint': 'يحفظ Enter التعديل، ويلغيه Escape.',
 
+  'reply.quote': 'ردًّا على:',
   'reply.to': 'رد على \u2068{name}\u2069',
   'reply.toYou': 'رد على رسالتك',
   'reply.deleted': 'رسالة محذوفة',

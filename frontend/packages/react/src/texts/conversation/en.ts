@@ -2,6 +2,7 @@
 export const en = {
   'inbox.markUnread': 'Mark as unread',
   'inbox.markRead': 'Mark as read',
+  'inbox.noneUnread': 'There is no recent message of {name} to mark as unread.',
   'inbox.notChanged': 'Not changed. {reason}',
 
   'start.rule':
@@ -36,7 +37,7 @@ export const en = {
   'messages.toNewest': 'To the newest message',
   'messages.new': '{count, plural, one {# new message} other {# new messages}}',
   'messages.firstUnread': 'New messages',
-  'messages.keys': 'Arrow keys select a message, Enter opens its menu.',
+  'messages.keys': 'Arrow keys select a message, Enter opens its menu, Escape leads to the text field.',
   'message.you': 'You',
   'message.from': '{name}:',
   'message.sent': 'Sent',
@@ -199,6 +200,7 @@ export const en = {
   'edit.cancel': 'Cancel',
   'edit.hint': 'Enter saves, Escape cancels.',
 
+  'reply.quote': 'In reply to:',
   'reply.to': 'Reply to {name}',
   'reply.toYou': 'Reply to yourself',
   'reply.deleted': 'Deleted message',
