@@ -39,13 +39,13 @@ export function GroupMenus({ box, groups }: Props) {
   const { settings, problem: settingsProblem } = useGroupSettings(menu?.uuid ?? null);
   const problem = hideError === null ? (markProblem ?? settingsProblem) : text('hide.failed', { reason: explain(texts, hideError) });
   useMenuGestures(box, '[data-group]', ({ dataset: { group: uuid } }, anchor) => {
+    setProblem(null);
     openings.current += 1;
     const hasMute = isMuted(groups.find((each) => each.uuid === uuid)?.muted_until, Date.now());
     setMenu(uuid === undefined ? null : { opening: openings.current, uuid, anchor, hasMute, step: 'menu' });
   });
 
   const markUnread = ({ uuid, display_name, handle }: MessageGroup) => {
-    setProblem(null);
     reads.markUnread(uuid).then(
       (isMarked) => isMarked || setProblem(text('inbox.noneUnread', { name: shownName(display_name, handle) })),
       (error: unknown) => setProblem(text('inbox.notChanged', { reason: explain(texts, error) })),
