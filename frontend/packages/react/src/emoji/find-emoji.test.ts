@@ -9,6 +9,7 @@ test.each([
   ['a name before tags', 'en', 'roc', '🪨🚀'],
   ['the whole name first', 'en', 'Dog', '🐕🐶'],
   ['common emoji before others', 'en', 'heart', '❤️'],
+  ['a whole tag before parts of names', 'en', 'wave', '👋🌊'],
   ['several words in any order', 'en', 'eyes heart', '😍'],
   ['the emoji itself first', 'en', '🚀', '🚀'],
   ['no part of a word', 'en', 'ocket', ''],
