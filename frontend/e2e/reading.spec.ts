@@ -76,6 +76,26 @@ test('loading older messages does not move the visible ones', async ({ signIn, s
   expect(Math.abs(((await visible.boundingBox())?.y ?? Number.NaN) - before)).toBeLessThanOrEqual(2);
 });
 
+test('a conversation opens at its first unread message, which stays unread until the end is seen', async ({ signIn, stack }) => {
+  const lore = await stack.api('lore');
+  const { message_group_uuid: group } = await lore.send({ handle: 'sunyoung' }, 'Number 1.');
+  for (let number = 2; number <= 60; number += 1) {
+    await lore.send({ message_group_uuid: group }, `Number ${number}.`);
+  }
+  const page = await signIn('sunyoung');
+  const row = inbox(page).getByRole('link', { name: '@lore' });
+  const unread = row.getByText(t('inbox.unread', { count: 60 }), { exact: true });
+  await expect(unread).toBeAttached();
+  await row.click();
+  await expect(page.getByRole('heading', { name: t('messages.firstUnread') })).toBeInViewport();
+  await expect(message(page, 'Number 1.').first()).toBeInViewport();
+  await page.waitForTimeout(1500);
+  await expect(unread).toBeAttached();
+  await page.getByRole('button', { name: t('messages.toNewest') }).click();
+  await expect(message(page, 'Number 60.')).toBeInViewport();
+  await expect(row.locator('.cruddur-count')).toHaveCount(0);
+});
+
 test('the keyboard goes from the text field to the messages and back, and loads none', async ({ signIn, stack }) => {
   const sunyoung = await stack.api('sunyoung');
   const { message_group_uuid: group } = await sunyoung.send({ handle: 'lore' }, 'Number 1.');

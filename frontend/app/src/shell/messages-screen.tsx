@@ -87,9 +87,11 @@ function Screen({ place }: { place: Place | null }) {
   }
   return (
     <div className="cruddur-screen">
-      <a className="cruddur-skip-link" href="#conversation">
-        {text('screen.skip')}
-      </a>
+      {place !== null && (
+        <a className="cruddur-skip-link" href="#conversation">
+          {text('screen.skip')}
+        </a>
+      )}
       <header className="cruddur-visually-hidden">
         <h1>{text('app')}</h1>
       </header>

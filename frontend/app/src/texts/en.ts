@@ -27,7 +27,7 @@ export const en = {
   'banner.signInFailed': 'Sign-in failed: {problem}',
   'banner.signInAgain': 'Sign in again',
   'banner.troubled': "The server can't be reached at the moment. Trying again…",
-  'banner.offline': 'You are offline. Your messages are sent when you are back online.',
+  'banner.offline': 'You are offline. Messages and changes are sent when you are back online.',
 
   settings: 'Settings',
   signOut: 'Sign out',

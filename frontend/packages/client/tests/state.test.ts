@@ -178,13 +178,16 @@ describe('unread messages', () => {
     reads.markRead(GROUP);
     await eventually(() => expect(server.unread(GROUP)).toBe(0));
     const marked = reads.markUnread(GROUP, row('One'));
-    reads.markRead(GROUP);
+    reads.markRead(GROUP, row('One'));
     expect(unread()).toBe(1);
     await marked;
     await eventually(() => expect(server.unread(GROUP)).toBe(1));
     await settled();
     expect(unread()).toBe(1);
     reads.opened(GROUP);
+    reads.markRead(GROUP, row('One'));
+    await eventually(() => expect([unread(), server.unread(GROUP)]).toEqual([0, 0]));
+    await reads.markUnread(GROUP);
     reads.markRead(GROUP);
     await eventually(() => expect([unread(), server.unread(GROUP)]).toEqual([0, 0]));
   });
@@ -380,21 +383,28 @@ describe('a change by the user', () => {
     await eventually(() => expect([shown(), changes.state().size]).toEqual([['deleted'], 0]));
   });
 
-  test('of a text is sent again after a reload', async () => {
+  test('is sent again after a reload', async () => {
     const store = memoryStore();
     const before = await open({ store });
     before.client.send({ kind: 'group', uuid: GROUP }, 'Mine');
     await eventually(() => expect(before.texts()).toEqual(['Hello!', 'Mine']));
-    server.refuse = (request) => (request.startsWith('PUT') ? { status: 400, json: [] } : null);
-    stateOf(before.client).changes.edit(GROUP, before.row('Mine'), 'Wrong');
-    stateOf(before.client).changes.edit(GROUP, before.row('Mine'), 'Ours');
-    await eventually(() => expect(before.shown()).toEqual(['Hello!', 'Mine']));
+    before.client.send({ kind: 'group', uuid: GROUP }, 'Regretted');
+    await eventually(() => expect(before.texts()).toEqual(['Hello!', 'Mine', 'Regretted']));
+    server.refuse = (request) => (/^(PUT|DELETE)/.test(request) ? { status: 400, json: [] } : null);
+    const { changes } = stateOf(before.client);
+    changes.edit(GROUP, before.row('Mine'), 'Wrong');
+    changes.edit(GROUP, before.row('Mine'), 'Ours');
+    changes.react(GROUP, before.row('Hello!'), '👍', true);
+    changes.delete(GROUP, before.row('Regretted'));
+    await eventually(() => expect(before.shown()).toEqual(['Hello!', 'Mine', 'Regretted']));
     expect(before.client.drafts.count()).toBe(1);
 
     server.refuse = () => null;
-    const { client, texts, shown } = await open({ store });
-    expect(shown()).toEqual(['Hello!', 'Ours']);
-    await eventually(() => expect([texts(), client.drafts.count()]).toEqual([['Hello!', 'Ours'], 0]));
+    const { client, texts, shown, row } = await open({ store });
+    expect(shown()).toEqual(['Hello!', 'Ours', 'deleted']);
+    await eventually(() => expect([texts(), client.drafts.count()]).toEqual([['Hello!', 'Ours', ''], 0]));
+    await eventually(() => expect(row('Hello!').reactions).toHaveLength(1));
+    expect(store.keys('cruddur.draft.')).toEqual([]);
   });
 
   test('of a reaction counts as last wished, without another in between', async () => {

@@ -16,8 +16,8 @@ export interface MessagesContextValue {
   place: Place | null;
   /** Opens a conversation, or none. `replace` if the place before it is the same conversation. */
   onPlace: (place: Place | null, replace: boolean) => void;
-  /** The number of calls of `onPlace`, which may open the same conversation again. */
-  openings: number;
+  /** How often `onPlace` was called with the open conversation. */
+  reopenings: number;
   /** The address of a place, for its links. Without it, links are buttons. */
   hrefOf: ((place: Place | null) => string) | undefined;
 }

@@ -4,26 +4,35 @@ export function focusedIn(root: Node): HTMLElement | null {
   return focused instanceof HTMLElement ? focused : null;
 }
 
+/** Whether no element of a document or a shadow tree has the focus. */
+export function isFocusLost(root: Node): boolean {
+  const focused = focusedIn(root);
+  return focused === null || focused === document.body;
+}
+
 /** Milliseconds within which a message is in the document after its list was scrolled to it. */
 const SHOWN_WITHIN = 3000;
 
 /**
- * Gives the focus to an element of a message that the list is scrolled to. `find` returns null before the element is in the
- * document. Returns a function that ends the attempts.
+ * Makes an attempt with an element of a message in each frame until one succeeds, or the message should have been shown: rows that
+ * are not measured are hidden. Returns a function that ends the attempts.
  */
-export function focusWhenShown(find: () => HTMLElement | null, onFocus: (element: HTMLElement) => void): () => void {
+export function whenShown(attempt: () => boolean, onEnd?: () => void): () => void {
   const latest = performance.now() + SHOWN_WITHIN;
   let frame = 0;
-  function attempt(): void {
-    const element = find();
-    element?.focus({ preventScroll: true });
-    // Rows that are not measured are hidden, and do not take the focus.
-    if (element?.matches(':focus') === true) {
-      onFocus(element);
-    } else if (performance.now() < latest) {
-      frame = requestAnimationFrame(attempt);
+  function next(): void {
+    if (attempt() || performance.now() > latest) {
+      onEnd?.();
+    } else {
+      frame = requestAnimationFrame(next);
     }
   }
-  attempt();
+  next();
   return () => cancelAnimationFrame(frame);
+}
+
+/** Gives the focus to an element of a message when it is shown. Returns whether it has the focus. */
+export function focusShown(element: HTMLElement | null): boolean {
+  element?.focus({ preventScroll: true });
+  return element?.matches(':focus') === true;
 }

@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import type { Components } from './components.ts';
 import { MessagesContext, type MessagesContextValue } from './context.ts';
 import { ErrorReports } from './error-reports.tsx';
-import type { Place } from './place.ts';
+import { type Place, isSamePlace } from './place.ts';
 import type { Catalog } from './texts/catalog.ts';
 import { type BaseTextKey, en } from './texts/en.ts';
 import { createTexts } from './texts/texts.ts';
@@ -70,7 +70,7 @@ function Provider(props: MessagesProviderProps) {
   const [ownPlace, setOwnPlace] = useState<Place | null>(initialPlace);
   const place = props.place === undefined ? ownPlace : props.place;
   const { onPlace } = props;
-  const [openings, setOpenings] = useState(0);
+  const [reopenings, setReopenings] = useState(0);
 
   useHostEvents(client);
   const texts = useMemo(
@@ -86,13 +86,15 @@ function Provider(props: MessagesProviderProps) {
       place,
       onPlace: (next, replace) => {
         setOwnPlace(next);
-        setOpenings((count) => count + 1);
+        if (isSamePlace(next, place)) {
+          setReopenings((count) => count + 1);
+        }
         onPlace?.(next, replace);
       },
-      openings,
+      reopenings,
       hrefOf,
     }),
-    [client, texts, catalog, components, place, openings, onPlace, hrefOf],
+    [client, texts, catalog, components, place, reopenings, onPlace, hrefOf],
   );
   return (
     <MessagesContext value={value}>

@@ -38,6 +38,11 @@ export class GroupSettings {
   /** Why the last conversation could not be hidden; null if it was. A view of it is closed by then. */
   readonly hideError = (): unknown => this.#hideError;
 
+  /** Forgets `hideError`, when its text was read. */
+  dismissHideError(): void {
+    this.#setHideError(null);
+  }
+
   /** Calls `listener` after each change of `hideError`. Returns a function that ends this. */
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);

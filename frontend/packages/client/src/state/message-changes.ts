@@ -1,4 +1,5 @@
 import { v4 as uuid } from 'uuid';
+import { ApiError } from '../api/api-error.ts';
 import { deleteMessage, editMessage, setReaction } from '../api/state-api.ts';
 import type { Message, MessageReference } from '../api/types.ts';
 import type { MessagesClient } from '../client.ts';
@@ -8,7 +9,7 @@ import { instantOf } from '../instants.ts';
 import { type Reason, reasonOf } from '../outbox/reason.ts';
 import { repeat } from './repeat.ts';
 
-/** The attempts until a change fails. The person sees it as done until then. */
+/** The attempts until a change fails, unless the server can't be reached. The person sees it as done until then. */
 const ATTEMPTS = 3;
 /** Milliseconds that a stored reaction is shown although the lists lack it: another device may have removed it. */
 const UNLISTED = 10_000;
@@ -33,11 +34,11 @@ export type ChangesByMessage = ReadonlyMap<string, readonly Change[]>;
 
 /**
  * Edits, deletions and reactions. Views show them at once, over the rows of the lists. A change that fails disappears from the
- * message, and stays here until it is dismissed. Edits that are being sent or have failed are sent again after a reload.
+ * message, and stays here until it is dismissed. Changes that are being sent or have failed are sent again after a reload.
  */
 export class MessageChanges {
   readonly #client: MessagesClient;
-  /** The beginning of the keys of stored edits. They are among the drafts: a sign-out counts and removes them. */
+  /** The beginning of the keys of stored changes. They are among the drafts: a sign-out removes them, and counts the edits. */
   readonly #prefix: string;
   readonly #listeners = new Set<() => void>();
   /** The last request for each message: its changes are sent one after the other. */
@@ -49,9 +50,10 @@ export class MessageChanges {
     this.#prefix = `cruddur.draft.${client.user}.change:`;
     const { store } = client;
     for (const key of store.keys(this.#prefix)) {
-      const { group, created_at, text } = fieldsOf(JSON.parse(store.get(key) ?? 'null'));
-      if (typeof group === 'string' && typeof created_at === 'string' && typeof text === 'string') {
-        this.#start(group, { uuid: key.slice(this.#prefix.length), created_at }, { kind: 'edit', text });
+      const { group, message, created_at, ...fields } = fieldsOf(JSON.parse(store.get(key) ?? 'null'));
+      const action = actionOf(fields);
+      if (typeof group === 'string' && typeof message === 'string' && typeof created_at === 'string' && action !== null) {
+        this.#start(group, { uuid: message, created_at }, action);
       }
     }
   }
@@ -105,10 +107,7 @@ export class MessageChanges {
     const change: Change = { id: uuid(), group, message: { uuid: message, created_at }, action, problem: null };
     // The last change of a kind counts, also over one that is being sent.
     this.#put(message, [...this.#of(message).filter((other) => !isSameKind(other.action, action)), change]);
-    if (action.kind === 'edit') {
-      const { text } = action;
-      this.#client.store.set(this.#prefix + message, JSON.stringify({ text, at: Date.now(), group, created_at }));
-    }
+    this.#client.store.set(this.#key(change), JSON.stringify({ text: '', ...action, at: Date.now(), group, message, created_at }));
     const version = this.#row(change)?.version ?? 1;
     const request = (this.#requests.get(message) ?? Promise.resolve()).then(() => this.#send(change, version));
     this.#requests.set(message, request);
@@ -123,7 +122,7 @@ export class MessageChanges {
   async #send(change: Change, version: number): Promise<void> {
     const { group, message, action } = change;
     try {
-      const changed = await repeat(this.#client, () => this.#request(change), (failures) => failures < ATTEMPTS);
+      const changed = await repeat(this.#client, () => this.#request(change), isWanted);
       this.#client.expectEvent(message.uuid);
       if (action.kind === 'react') {
         this.#awaitListed(change, version);
@@ -210,14 +209,20 @@ export class MessageChanges {
     return this.#changes.get(message) ?? [];
   }
 
-  #remove({ id, message, action }: Change): void {
+  #remove(change: Change): void {
+    const { id, message } = change;
     const changes = this.#of(message.uuid);
     const others = changes.filter((other) => other.id !== id);
-    // A later edit may have replaced it.
-    if (action.kind === 'edit' && others.length < changes.length) {
-      this.#client.store.remove(this.#prefix + message.uuid);
+    // A later one of the kind may have replaced it.
+    if (others.length < changes.length) {
+      this.#client.store.remove(this.#key(change));
     }
     this.#put(message.uuid, others);
+  }
+
+  /** The key of a stored change. A later one of the kind replaces it. */
+  #key({ message, action }: Change): string {
+    return [this.#prefix + message.uuid, action.kind, ...(action.kind === 'react' ? [action.emoji] : [])].join(':');
   }
 
   #put(message: string, changes: readonly Change[]): void {
@@ -231,6 +236,25 @@ export class MessageChanges {
     for (const listener of this.#listeners) {
       listener();
     }
+  }
+}
+
+/** Whether a change is sent again: the server can't be reached, or the failures may be chance. */
+function isWanted(failures: number, error: unknown): boolean {
+  return failures < ATTEMPTS || (error instanceof ApiError && error.status === 0);
+}
+
+/** The action in the fields of a stored change; null if they have none. */
+function actionOf({ kind, text, emoji, isOn }: Record<string, unknown>): Action | null {
+  switch (kind) {
+    case 'edit':
+      return typeof text === 'string' ? { kind, text } : null;
+    case 'delete':
+      return { kind };
+    case 'react':
+      return typeof emoji === 'string' && typeof isOn === 'boolean' ? { kind, emoji, isOn } : null;
+    default:
+      return null;
   }
 }
 

@@ -55,13 +55,15 @@ export class ReadMarkers {
     this.#marker(group).isUncounted = true;
   }
 
-  /** Marks the messages of a group as read, up to a message, or all of them. May be called with each message that is seen. */
+  /** Marks the messages of a group as read, up to a message that was seen, or all of them because the person says so. */
   markRead(group: string, message: MessageReference | null = null): void {
     const marker = this.#marker(group);
     const rows = this.#rows(group);
     const row = this.#client.inbox.state().value?.rows.find(({ uuid }) => uuid === group);
     const target = message ?? rows?.at(-1) ?? null;
-    const isKnown = target !== null && [marker.read, marker.floor].some((known) => known !== null && !isAfter(target, known));
+    // What the person has marked as unread is not read by a view.
+    const known = [marker.read, message && marker.floor];
+    const isKnown = target !== null && known.some((other) => other !== null && !isAfter(target, other));
     // A count of 0 includes all messages up to the time of the row.
     const isRead = !marker.isUncounted && row?.unread_count === 0 && (target === null || target.created_at <= row.created_at);
     if (isKnown || isRead) {
@@ -69,6 +71,7 @@ export class ReadMarkers {
     }
     marker.round += 1;
     marker.isUncounted = false;
+    marker.floor = null;
     marker.read = target;
     marker.wanted = target ?? 'newest';
     if (row !== undefined) {

@@ -14,7 +14,7 @@ function isTemporary(error: unknown): boolean {
 export async function repeat<Value>(
   client: MessagesClient,
   request: () => Promise<Value>,
-  isWanted: (failures: number) => boolean,
+  isWanted: (failures: number, error: unknown) => boolean,
 ): Promise<Value> {
   const { connectivity } = client;
   for (let failures = 1; ; failures += 1) {
@@ -26,7 +26,7 @@ export async function repeat<Value>(
       // oxlint-disable-next-line no-await-in-loop
       return await request();
     } catch (error) {
-      if (client.isClosed || !isTemporary(error) || !isWanted(failures)) {
+      if (client.isClosed || !isTemporary(error) || !isWanted(failures, error)) {
         throw error;
       }
       // oxlint-disable-next-line no-await-in-loop

@@ -33,7 +33,8 @@ function textOf(json: string): string[] {
   try {
     const value: unknown = JSON.parse(json);
     if (typeof value === 'object' && value !== null && 'text' in value && typeof value.text === 'string') {
-      return [value.text];
+      // A reply that is not begun has no text, nor has a deletion that is not stored.
+      return value.text === '' ? [] : [value.text];
     }
   } catch {
     // Not JSON.

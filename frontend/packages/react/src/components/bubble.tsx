@@ -8,8 +8,8 @@ import { storedMessage } from '../stored-message.ts';
 import { isLargeEmoji } from '../texts/emoji.ts';
 import { ClockTime } from './clock-time.tsx';
 import { ConversationContext } from './conversation-context.ts';
-import { MoreIcon } from './icon.tsx';
-import { AlertIcon, ClockIcon, ReplyIcon, SeenIcon, SentIcon } from './icons.tsx';
+import { ClockIcon, MoreIcon } from './icon.tsx';
+import { AlertIcon, ReplyIcon, SeenIcon, SentIcon } from './icons.tsx';
 import { MessageEditor } from './message-editor.tsx';
 import { MessageText } from './message-text.tsx';
 import { QuotedMessage } from './quoted-message.tsx';
@@ -42,12 +42,12 @@ export const BubbleItem = memo(function BubbleItem({ bubble, isLastSent = false,
   const isLarge = quote === null && isLargeEmoji(bubble.text);
   const isSent = entry === null || entry.state.name === 'sent';
   const hasMetaBelow = beforePause || isEdited || isSeen || isLastSent || (last && !isSent);
-  const isChanging = changes.some(({ action, problem }) => action.kind === 'edit' && problem === null);
+  const isChanging = changes.some(({ action, problem }) => action.kind !== 'react' && problem === null);
   const meta = (
     <div id={`${id}-meta`} className="cruddur-message-meta">
       {isEdited && <span>{text('message.edited')}</span>}
       <ClockTime at={at} />
-      {own && !isDeleted && (isChanging ? <Sending /> : <Status entry={entry} isMarked={isLastSent} isSeen={isSeen} isBelow={hasMetaBelow} />)}
+      {isChanging ? <Sending /> : own && !isDeleted && <Status entry={entry} isMarked={isLastSent} isSeen={isSeen} isBelow={hasMetaBelow} />}
     </div>
   );
   return (
@@ -138,7 +138,7 @@ function Status({ entry, isMarked, isSeen, isBelow }: StatusProps) {
   return problem === null ? <Pending entry={entry} isBelow={isBelow} /> : <Unsent entry={entry} problem={problem} />;
 }
 
-/** The status of an edit that is not stored yet. */
+/** The status of an edit or a deletion that is not stored yet. */
 function Sending() {
   const { text } = useTexts();
   return (

@@ -102,7 +102,7 @@ export function Composer({ target, person, onSent, takesFocus, replyTo = null, o
   }, [text]);
 
   function send() {
-    const message = isSendable(text) ? wellFormed(text) : null;
+    const message = isSendable(text) ? wellFormed(text).trimEnd() : null;
     if (message !== null) {
       client.send(target, message, replyTo && storedMessage(replyTo));
       write('');

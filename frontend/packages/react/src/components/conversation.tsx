@@ -94,6 +94,9 @@ function OpenedPlace({ opened, box, onTitle, takesFocus }: OpenedPlaceProps) {
 
 const NO_MESSAGES: readonly Message[] = [];
 
+/** The number of messages among which the first unread one is looked for, if it is not on the first page. */
+const MAX_SOUGHT = 100;
+
 interface OpenProps {
   place: OpenConversationPlace;
   box: RefObject<HTMLElement | null>;
@@ -102,7 +105,7 @@ interface OpenProps {
 }
 
 function OpenConversation({ place: { group, person: known, successor, choose }, box, onTitle, takesFocus }: OpenProps) {
-  const { client, openings } = useMessages();
+  const { client, reopenings } = useMessages();
   const { outbox } = client;
   const texts = useTexts();
   const {
@@ -146,6 +149,13 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
     (isInboxStored ? undefined : row?.unread_count) ?? shown?.unread_count,
     me?.uuid,
   );
+  // Without the older messages, the conversation opens at its end.
+  const isSeeking = unread.isOlder && messages.length < MAX_SOUGHT && Boolean(thread?.next) && moreError === null;
+  useEffect(() => {
+    if (isSeeking && !isLoadingMore) {
+      void loadMore(MAX_SOUGHT);
+    }
+  }, [isSeeking, isLoadingMore, loadMore]);
   const otherName = person === null ? '' : shownName(person.name, person.handle);
   const ownChanges = useMemo(() => [...changes.values()].flat().filter((change) => change.group === group), [changes, group]);
   const blocking = useBlocking(group, person?.uuid ?? shown?.user_uuid, entries, ownChanges);
@@ -161,7 +171,7 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
   const actionProblem = blocking.problem ?? settings.problem ?? actions.problem;
   const newest = messages.at(-1);
   // A request is marked as read once it is accepted.
-  const isMarked = group !== null && newest !== undefined && unread.isKnown && shown?.request === undefined;
+  const isMarked = group !== null && newest !== undefined && unread.isKnown && !isSeeking && shown?.request === undefined;
   const onRead = isMarked ? () => stateOf(client).reads.markRead(group, newest) : undefined;
   useTitle(person === null ? texts.text('conversation.label') : otherName, onTitle);
   // If the other user has not written, their name is in the inbox, perhaps beyond its loaded part.
@@ -179,7 +189,7 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
     if (group !== null) {
       stateOf(client).reads.opened(group);
     }
-  }, [client, group, openings]);
+  }, [client, group, reopenings]);
 
   useEffect(() => {
     if (entries.length > 0) {
@@ -283,7 +293,10 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
             takesFocus={takesFocus || blocking.hasUnblocked}
             replyTo={reply}
             onReplyEnd={endReply}
-            onEditLast={editLast}
+            onEditLast={() => {
+              editLast();
+              box.current?.querySelector<HTMLElement>('.cruddur-editor textarea')?.focus();
+            }}
           />
         )
       )}

@@ -1,6 +1,7 @@
 import { type EmojiData, type EmojiPickerListComponents, EmojiPicker as Picker, useSkinTone } from 'frimousse';
 import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { groups } from '../emoji/emoji-list.ts';
+import { preventTap } from '../tap.ts';
 import { findEmoji } from '../emoji/find-emoji.ts';
 import { withTone } from '../emoji/tones.ts';
 import { useFocusRing } from '../hooks/use-focus-ring.ts';
@@ -110,9 +111,19 @@ export function EmojiChoice({ anchor, data, onEmoji, onClose }: EmojiChoiceProps
   }, [anchor]);
 
   useEffect(() => {
-    const onResize = () => picker.current && place(picker.current, anchor);
-    window.addEventListener('resize', onResize);
-    return () => window.removeEventListener('resize', onResize);
+    const listening = new AbortController();
+    const { signal } = listening;
+    window.addEventListener('resize', () => picker.current && place(picker.current, anchor), { signal });
+    window.addEventListener(
+      'pointerdown',
+      (event) => {
+        if (picker.current !== null && !event.composedPath().includes(picker.current)) {
+          preventTap(event);
+        }
+      },
+      { signal, capture: true },
+    );
+    return () => listening.abort();
   }, [anchor]);
 
   function choose(emoji: string): void {

@@ -8,6 +8,7 @@ import { DraftPreview } from './draft-preview.tsx';
 import { Ago } from './moment.tsx';
 import { MutedMark } from './muted-mark.tsx';
 import { PlaceLink } from './place-link.tsx';
+import { UnsentMark } from './unsent-mark.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
 
 /** The props of a conversation in the inbox. */
@@ -47,7 +48,7 @@ export const GroupItem = memo(function GroupItem({ group, now, draft = '', unsen
           <Ago createdAt={group.created_at} now={now} />
         </span>
         <span className="cruddur-group-preview">
-          {unsent && <span className="cruddur-badge">{text('inbox.notSent')}</span>}{' '}
+          {(unsent || unstored !== '') && <UnsentMark isStuck={unsent} />}{' '}
           {(unstored !== '' || (draft === '' && group.from_me === true && !isCleared)) && <span>{text('inbox.you')}</span>}{' '}
           {unstored !== '' ? (
             <span className="cruddur-group-text" dir="auto">

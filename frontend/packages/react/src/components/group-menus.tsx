@@ -1,6 +1,7 @@
 import { type MessageGroup, isMuted, shownName, stateOf } from '@cruddur/client';
 import { type RefObject, useRef, useState, useSyncExternalStore } from 'react';
 import { useClient } from '../context.ts';
+import { isFocusLost } from '../focus.ts';
 import { useGroupSettings } from '../hooks/use-group-settings.ts';
 import { useMenuGestures } from '../hooks/use-menu-gestures.ts';
 import { useTexts } from '../hooks/use-texts.ts';
@@ -40,6 +41,7 @@ export function GroupMenus({ box, groups }: Props) {
   const problem = hideError === null ? (markProblem ?? settingsProblem) : text('hide.failed', { reason: explain(texts, hideError) });
   useMenuGestures(box, '[data-group]', ({ dataset: { group: uuid } }, anchor) => {
     setProblem(null);
+    state.dismissHideError();
     openings.current += 1;
     const hasMute = isMuted(groups.find((each) => each.uuid === uuid)?.muted_until, Date.now());
     setMenu(uuid === undefined ? null : { opening: openings.current, uuid, anchor, hasMute, step: 'menu' });
@@ -50,6 +52,12 @@ export function GroupMenus({ box, groups }: Props) {
       (isMarked) => isMarked || setProblem(text('inbox.noneUnread', { name: shownName(display_name, handle) })),
       (error: unknown) => setProblem(text('inbox.notChanged', { reason: explain(texts, error) })),
     );
+  };
+  const hide = () => {
+    const row = menu && box.current?.querySelector(`[data-group="${menu.uuid}"]`)?.closest('li');
+    const next = row?.nextElementSibling ?? row?.previousElementSibling;
+    settings?.hide();
+    requestAnimationFrame(() => next && isFocusLost(next.getRootNode()) && next.querySelector<HTMLElement>('a, button')?.focus());
   };
   // A choice may have opened the other menu.
   const close = () => setMenu((current) => current && (current === menu ? { ...current, step: 'closed' } : current));
@@ -68,7 +76,7 @@ export function GroupMenus({ box, groups }: Props) {
           ) : (
             <MenuItem onSelect={() => markUnread(group)}>{text('inbox.markUnread')}</MenuItem>
           )}
-          {settings && <SettingsItems settings={settings} hasMute={menu.hasMute} onMute={() => setMenu({ ...menu, step: 'mute' })} />}
+          {settings && <SettingsItems settings={{ ...settings, hide }} hasMute={menu.hasMute} onMute={() => setMenu({ ...menu, step: 'mute' })} />}
         </Menu>
       )}
       {menu?.step === 'mute' && <MuteMenu anchor={menu.anchor} onMute={(until) => settings?.mute(until)} onClose={close} />}

@@ -40,15 +40,6 @@ export function SeenIcon() {
   );
 }
 
-export function ClockIcon() {
-  return (
-    <Icon>
-      <circle cx="12" cy="12" r="8" />
-      <path d="M12 7.5V12l3 2" />
-    </Icon>
-  );
-}
-
 export function AlertIcon() {
   return (
     <Icon>

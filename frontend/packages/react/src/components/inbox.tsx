@@ -16,7 +16,8 @@ import { useClient, useComponents, useMessages, useBaseTexts } from '../context.
 import { useInbox, useOutbox, useUser } from '../hooks/data.ts';
 import { useInView } from '../hooks/use-in-view.ts';
 import { useNow } from '../hooks/use-now.ts';
-import { isSamePlace } from '../place.ts';
+import { isFocusLost } from '../focus.ts';
+import { type Place, isSamePlace } from '../place.ts';
 import { explain } from '../texts/explain.ts';
 import { ListItem } from './list-item.tsx';
 import { MoreButton } from './more-button.tsx';
@@ -37,6 +38,7 @@ export function Inbox() {
   const box = useRef<HTMLElement>(null);
   const opened = useOpenBeginning();
   const menus = useMenus(value !== undefined);
+  useReturn(box, place);
 
   const groups = value?.rows ?? [];
   const beginnings = beginningsOf(opened, entries, drafts.begun()).filter(
@@ -73,7 +75,6 @@ export function Inbox() {
               isLoading={isLoadingMore}
               isAutomatic={moreError === null}
               onMore={() => void loadMore()}
-              heir={() => [...(box.current?.querySelectorAll<HTMLElement>('.cruddur-group-item') ?? [])].at(-1)}
             />
             {moreError !== null && <p className="cruddur-problem">{explain(texts, moreError)}</p>}
           </div>
@@ -144,6 +145,20 @@ function useVirtualizer(box: RefObject<HTMLElement | null>, isLong: boolean): Lo
     }
   }, [box, loaded]);
   return loaded;
+}
+
+/** Gives the focus to the conversation that was left, or the first one, if the focus was in it. */
+function useReturn(box: RefObject<HTMLElement | null>, place: Place | null): void {
+  const before = useRef(place);
+  useEffect(() => {
+    const left = before.current;
+    before.current = place;
+    const list = box.current;
+    if (place === null && left !== null && list !== null && isFocusLost(list.getRootNode())) {
+      const row = left.kind === 'group' && list.querySelector(`[data-group="${left.uuid}"]`);
+      (row || list).querySelector<HTMLElement>('.cruddur-group-item')?.focus({ preventScroll: true });
+    }
+  }, [box, place]);
 }
 
 const loadMenus = () => import('./group-menus.tsx');

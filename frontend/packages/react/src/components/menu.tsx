@@ -2,6 +2,7 @@ import { type KeyboardEvent, type ReactNode, useEffect, useLayoutEffect, useRef 
 import { focusedIn } from '../focus.ts';
 import { useCloseRequest } from '../hooks/use-close-request.ts';
 import type { MenuAnchor } from '../menu-anchor.ts';
+import { preventTap } from '../tap.ts';
 import { place } from './place-popover.ts';
 
 interface MenuProps {
@@ -55,6 +56,7 @@ export function Menu({ label, anchor, onClose, children }: MenuProps) {
       (event) => {
         if (menu.current !== null && !event.composedPath().includes(menu.current)) {
           hide();
+          preventTap(event);
         }
       },
       { signal, capture: true },

@@ -1,6 +1,6 @@
 import { charactersLeft, directionOf, isSendable, wellFormed } from '@cruddur/client';
 import { type KeyboardEvent, type SubmitEvent, useEffect, useId, useRef, useState } from 'react';
-import { focusWhenShown, focusedIn } from '../focus.ts';
+import { focusShown, focusedIn, whenShown } from '../focus.ts';
 import { enterKey } from '../hooks/enter-key.ts';
 import { useFocusRing } from '../hooks/use-focus-ring.ts';
 import { useTexts } from '../hooks/use-texts.ts';
@@ -32,19 +32,20 @@ export function MessageEditor({ text: before, typed, onType, onSave, onEnd }: Pr
   const breaksLines = isTouchKeyboard();
 
   useEffect(() => {
-    let focused: HTMLElement | null = null;
+    const element = field.current;
+    if (element === null) {
+      return undefined;
+    }
     let heir: HTMLElement | null = null;
-    const end = focusWhenShown(
-      () => {
-        const element = field.current;
-        focused = element && focusedIn(element.getRootNode());
-        return isShownAgain && !focused?.closest('.cruddur-composer') ? null : element;
-      },
-      () => {
-        heir = focused;
-        field.current?.setSelectionRange(field.current.value.length, field.current.value.length);
-      },
-    );
+    const end = whenShown(() => {
+      const focused = focusedIn(element.getRootNode());
+      if ((isShownAgain && !focused?.closest('.cruddur-composer')) || !focusShown(element)) {
+        return false;
+      }
+      heir = focused;
+      element.setSelectionRange(element.value.length, element.value.length);
+      return true;
+    });
     return () => {
       end();
       heir?.focus();
@@ -52,10 +53,10 @@ export function MessageEditor({ text: before, typed, onType, onSave, onEnd }: Pr
   }, [isShownAgain]);
 
   function save() {
-    if (text === before) {
+    if (text.trimEnd() === before.trimEnd()) {
       onEnd();
     } else if (isSendable(text)) {
-      onSave(wellFormed(text));
+      onSave(wellFormed(text).trimEnd());
       onEnd();
     }
   }

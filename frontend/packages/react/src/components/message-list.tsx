@@ -6,6 +6,7 @@ import {
   Fragment,
   useCallback,
   useEffect,
+  useEffectEvent,
   useId,
   useLayoutEffect,
   useMemo,
@@ -14,7 +15,7 @@ import {
 } from 'react';
 import { Virtualizer, type VirtualizerHandle } from './virtualizer.ts';
 import { useComponents, useMessages } from '../context.ts';
-import { focusWhenShown } from '../focus.ts';
+import { focusShown, whenShown } from '../focus.ts';
 import { useArrivals } from '../hooks/use-arrivals.ts';
 import { useInView } from '../hooks/use-in-view.ts';
 import { useMenuGestures } from '../hooks/use-menu-gestures.ts';
@@ -100,9 +101,10 @@ export function MessageList({
   const { focused, ...keys } = useMessageKeys(box, openMenu);
   // Not that of a message which is not sent: later ones of the other user stand before it.
   const newest = items.findLast((item) => item.kind === 'bubble' && (item.message !== null || item.entry?.state.name === 'sent'))?.key ?? null;
-  const { openings } = useMessages();
-  useReadMark(atEnd && onRead !== undefined, newest, openings, () => onRead?.());
   const scrollTo = useScrollTo(items, list, box, leaveEnd);
+  const isOpened = useOpening(firstUnread, atEnd && edited === null, newest, box, scrollTo);
+  const { reopenings } = useMessages();
+  useReadMark(atEnd && isOpened && onRead !== undefined, newest, reopenings, () => onRead?.());
   useEffect(() => {
     if (edited !== null) {
       scrollTo(edited);
@@ -163,7 +165,7 @@ export function MessageList({
                   isLoading={loading}
                   isAutomatic={problem === null}
                   onMore={onOlder}
-                  heir={() => box.current}
+                  heir={box}
                 />
                 {problem !== null && <p className="cruddur-problem">{problem}</p>}
               </div>
@@ -257,23 +259,59 @@ function bubbleOf(items: readonly TimelineItem[], key: string | undefined): Bubb
   return items.findLast((item): item is Bubble => item.kind === 'bubble' && (item.key === key || (key !== undefined && item.entry?.id === key)));
 }
 
+/**
+ * Scrolls to the first unread message when it is known, if the list is still at its end. Returns whether that is done, or there is
+ * none.
+ */
+function useOpening(
+  firstUnread: string | null,
+  isWanted: boolean,
+  newest: string | null,
+  box: RefObject<HTMLElement | null>,
+  scrollTo: (key: string, align: 'start') => void,
+): boolean {
+  const [isDone, setDone] = useState(false);
+  const open = useEffectEvent((key: string) => {
+    if (isWanted) {
+      scrollTo(key, 'start');
+    }
+    setDone(true);
+  });
+  const isWaiting = firstUnread !== null && newest !== null && !isDone;
+  useEffect(
+    () =>
+      isWaiting
+        ? // The end is shown first, so that it is known what is visible there.
+          whenShown(
+            () => {
+              const row = rowOf(box.current, newest);
+              return row !== null && getComputedStyle(row).visibility === 'visible';
+            },
+            () => open(firstUnread),
+          )
+        : undefined,
+    [isWaiting, firstUnread, newest, box],
+  );
+  return !isWaiting;
+}
+
 /** A function that scrolls to a loaded message, unless it is visible. */
 function useScrollTo(
   items: readonly TimelineItem[],
   list: RefObject<VirtualizerHandle | null>,
   box: RefObject<HTMLElement | null>,
   leaveEnd: () => void,
-): (key: string) => void {
+): (key: string, align?: 'center' | 'start') => void {
   const current = useRef(items);
   useEffect(() => {
     current.current = items;
   }, [items]);
   return useCallback(
-    (key: string) => {
+    (key: string, align: 'center' | 'start' = 'center') => {
       const index = current.current.findLastIndex((item) => item.key === key);
       if (index !== -1 && !isVisible(box.current, key)) {
         leaveEnd();
-        list.current?.scrollToIndex(index, { align: 'center' });
+        list.current?.scrollToIndex(index, { align });
       }
     },
     [list, box, leaveEnd],
@@ -288,10 +326,14 @@ function isVisible(box: HTMLElement | null, key: string): boolean {
 
 /** Gives the focus to a message, and highlights it for a moment. */
 function highlight(box: RefObject<HTMLElement | null>, key: string): void {
-  focusWhenShown(
-    () => rowOf(box.current, key),
-    (row) => row.animate([{ background: 'var(--_active)', borderRadius: 'var(--_round)' }, { background: 'transparent' }], 1500),
-  );
+  whenShown(() => {
+    const row = rowOf(box.current, key);
+    const isFocused = focusShown(row);
+    if (isFocused) {
+      row?.animate([{ background: 'var(--_active)', borderRadius: 'var(--_round)' }, { background: 'transparent' }], 1500);
+    }
+    return isFocused;
+  });
 }
 
 function DayHeading({ day }: { day: number }) {

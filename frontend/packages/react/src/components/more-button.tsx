@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef } from 'react';
+import { type RefObject, useEffectEvent, useLayoutEffect, useRef } from 'react';
 import { useBaseTexts } from '../context.ts';
 
 interface Props {
@@ -8,24 +8,20 @@ interface Props {
   isAutomatic?: boolean;
   onMore: () => void;
   /** The element that gets the focus when the button is removed with it. */
-  heir: () => HTMLElement | null | undefined;
+  heir?: RefObject<HTMLElement | null>;
 }
 
 /** The button that loads more of a list. It keeps the focus while it loads. */
 export function MoreButton({ label, isLoading, isAutomatic = false, onMore, heir }: Props) {
   const { text } = useBaseTexts();
   const button = useRef<HTMLButtonElement>(null);
-  const find = useRef(heir);
 
-  useLayoutEffect(() => {
-    find.current = heir;
-  });
-
+  const hand = useEffectEvent(() => heir?.current?.focus({ preventScroll: true }));
   useLayoutEffect(() => {
     const element = button.current;
     return () => {
       if (element?.matches(':focus') === true) {
-        find.current()?.focus({ preventScroll: true });
+        hand();
       }
     };
   }, []);

@@ -3,6 +3,7 @@ import { useComponents, useBaseTexts } from '../context.ts';
 import { DraftPreview } from './draft-preview.tsx';
 import { Handle, Name } from './labels.tsx';
 import { PlaceLink } from './place-link.tsx';
+import { UnsentMark } from './unsent-mark.tsx';
 import { Avatar as DefaultAvatar } from './avatar.tsx';
 
 /** The props of a conversation without a group in the inbox. */
@@ -30,7 +31,7 @@ export function NewGroupItem({ handle, person, draft = '', unsent, unsentText = 
         <Handle handle={person?.handle ?? handle} />
       </span>
       <span className="cruddur-group-preview">
-        {unsent && <span className="cruddur-badge">{text('inbox.notSent')}</span>}{' '}
+        {(unsent || unstored !== '') && <UnsentMark isStuck={unsent} />}{' '}
         {unstored !== '' ? (
           <span className="cruddur-group-text" dir="auto">
             {unstored}

@@ -66,7 +66,7 @@ export function PeopleList<Row extends { uuid: string }>({ list, outcome, note, 
       {value?.rows.length === 0 && value.next === null && <p className="cruddur-hint">{text(nothing)}</p>}
       {value !== undefined && value.rows.length > 0 && <ul>{value.rows.map(children)}</ul>}
       {value !== undefined && value.next !== null && (
-        <MoreButton label={text(more)} isLoading={isLoadingMore} onMore={() => void list.loadMore()} heir={() => note.current} />
+        <MoreButton label={text(more)} isLoading={isLoadingMore} onMore={() => void list.loadMore()} heir={note} />
       )}
       {moreError !== null && <p className="cruddur-problem">{explain(texts, moreError)}</p>}
     </div>

@@ -13,6 +13,7 @@ interface Opening {
 /**
  * The uuid of the oldest message that was unread when the conversation was opened. Null if all were read, and until
  * the messages and their number have loaded. `isKnown` becomes true then, and messages may be marked as read from then on.
+ * `isOlder` tells that it is not on the loaded pages.
  */
 export function useFirstUnread(messages: readonly Message[], count: number | undefined, me: string | undefined) {
   const [opening, setOpening] = useState<Opening | null>(null);
@@ -32,6 +33,7 @@ export function useFirstUnread(messages: readonly Message[], count: number | und
   return {
     first: opening?.first ?? null,
     isKnown: opening !== null,
+    isOlder: opening !== null && opening.first === null && opening.count > 0,
     /** Moves the beginning of the unread messages: the person has marked them as unread. */
     setFirst: useCallback((first: string) => setOpening((before) => before && { ...before, first }), []),
   };

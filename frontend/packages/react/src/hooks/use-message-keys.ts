@@ -30,7 +30,7 @@ export function useMessageKeys(box: RefObject<HTMLElement | null>, onMenu: (row:
         event.preventDefault();
         next.focus();
       }
-    } else if ((key === 'Escape' || (key.length === 1 && key !== ' ')) && (target === row || target === list)) {
+    } else if (key === 'Escape' || (key.length === 1 && key !== ' ' && (target === row || target === list))) {
       // The character is inserted where the focus is afterwards.
       list.closest('.cruddur-conversation')?.querySelector<HTMLElement>('.cruddur-composer textarea')?.focus();
     }

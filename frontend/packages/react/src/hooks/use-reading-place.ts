@@ -4,7 +4,7 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react
 /** Distance from the end, in pixels, that counts as the end. */
 const NEAR = 40;
 
-/** Milliseconds after a change of the list's height in which the virtualizer may scroll. */
+/** Milliseconds after a change of the list's height, or a request to scroll, in which the virtualizer may scroll. */
 const SETTLED = 500;
 
 /** Milliseconds between what a person does and the scrolling that it causes. */
@@ -76,7 +76,10 @@ export function useReadingPlace(items: readonly TimelineItem[], sends: number) {
   /** Lets the list leave the end, before it is scrolled to another place. */
   const leaveEnd = useCallback(() => {
     end.current = false;
-  }, []);
+    setAtEnd(false);
+    // Without a move, there is no event.
+    setTimeout(onScroll, SETTLED);
+  }, [onScroll]);
 
   useLayoutEffect(() => {
     if (end.current || sent.current !== sends) {

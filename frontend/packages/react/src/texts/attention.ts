@@ -7,7 +7,9 @@ export function explainAttention(texts: MessagesTexts, why: Attention): string {
   const { text } = texts;
   switch (why.kind) {
     case 'failed':
-      return text('message.failed', { reason: explainReason(texts, why.reason) });
+      return text('message.failed', {
+        reason: why.reason.kind === 'other-version' ? text('message.otherVersion') : explainReason(texts, why.reason),
+      });
     case 'too-old':
       return text('message.tooOld');
     case 'to-handle':

@@ -30,7 +30,6 @@ export const en = {
   'time.yesterday': 'Yesterday',
 
   'error.client': 'Something went wrong on this page. Reload it.',
-  'error.otherVersion': 'It was saved by another version of this page. Send it again, or delete it.',
   'error.unreachable': "The server can't be reached.",
   'error.401': 'Your session has ended. Sign in again.',
   'error.403': 'The server does not allow this.',

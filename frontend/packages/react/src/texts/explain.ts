@@ -11,9 +11,8 @@ export function explainReason(texts: BaseTexts, reason: Reason): string {
   const { text } = texts;
   switch (reason.kind) {
     case 'client':
-      return text('error.client');
     case 'other-version':
-      return text('error.otherVersion');
+      return text('error.client');
     case 'api':
       return explainCodes(texts, reason.codes) ?? statusText(text, reason.status);
   }

@@ -44,6 +44,7 @@ export const en = {
   'message.sending': 'Sending…',
   'message.afterSignIn': 'Will be sent when you sign in again',
   'message.failed': 'Not sent. {reason}',
+  'message.otherVersion': 'It was saved by another version of this page. Send it again, or delete it.',
   'message.tooOld': 'Not sent for more than a day. Send it now?',
   'message.toHandle': 'Not sent. The handle may have changed hands. Send it to the current {handle}?',
   'message.replyGone': 'Not sent. The message that you reply to was deleted.',
@@ -150,7 +151,7 @@ export const en = {
   'block.title': 'Block this person?',
   'block.text':
     '{name} can’t send you messages, edit earlier ones or react to yours. You can’t write to {name} either, and the conversation leaves your list.',
-  'block.secret': 'The other person is not told. You can unblock them at any time, here or in the settings.',
+  'block.secret': 'The other person gets no notice, but sees that you don’t accept their messages. You can unblock them at any time, here or in the settings.',
   'block.yes': 'Block',
   'block.no': 'Cancel',
   'block.label': 'Blocked',
