@@ -168,9 +168,13 @@ test('a reply and an edit that are not finished outlive a reload and a look at a
   await expect(quote).toHaveCount(0);
 
   // The text of an edit that is not finished is not lost either when another one begins, or the message is deleted.
+  await composer(page).press('ArrowUp');
+  await expect(editor).toBeFocused();
+  await expect(editor).toHaveValue('Half an ed');
   await openMenu(page, 'To be deleted');
   await choose(page, 'menu.edit');
   await expect(composer(page)).toHaveValue('Half an ed');
+  await expect(page.getByText(t('edit.moved'))).toBeVisible();
   await composer(page).fill('');
   await editor.fill('Too late');
   const api = await stack.api('sunyoung');

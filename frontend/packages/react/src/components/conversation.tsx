@@ -273,6 +273,11 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
           {actionProblem}
         </p>
       )}
+      {actions.hasMoved && (
+        <p className="cruddur-conversation-problem" role="status">
+          {texts.text('edit.moved')}
+        </p>
+      )}
       {successor !== null && person !== null ? (
         <SuccessorQuestion person={person} successor={successor} onChoice={choose} />
       ) : isBlocked ? (
@@ -289,14 +294,14 @@ function OpenConversation({ place: { group, person: known, successor, choose }, 
           <Composer
             target={target}
             person={person}
-            onSent={() => setSends((count) => count + 1)}
+            onSent={() => {
+              setSends((count) => count + 1);
+              actions.onSent();
+            }}
             takesFocus={takesFocus || blocking.hasUnblocked}
             replyTo={reply}
             onReplyEnd={endReply}
-            onEditLast={() => {
-              editLast();
-              box.current?.querySelector<HTMLElement>('.cruddur-editor textarea')?.focus();
-            }}
+            onEditLast={() => (edited === null ? editLast() : box.current?.querySelector<HTMLElement>('.cruddur-editor textarea')?.focus())}
           />
         )
       )}
@@ -325,10 +330,12 @@ function useActions(
   const [replied, changed] = [find(replyTo), find(edited)];
   const isGone = changed?.isDeleted ?? false;
   const [problem, setProblem] = useState<string | null>(null);
+  const [hasMoved, setMoved] = useState(false);
 
   const startEdit = useCallback(
     (key: string | undefined) => {
       if (key !== drafts.message(edit)) {
+        setMoved(drafts.read(edit) !== '');
         // The text of another edit is not lost: it can be sent as a new message.
         drafts.move(edit, draft);
       }
@@ -339,6 +346,8 @@ function useActions(
 
   useEffect(() => {
     if (isGone) {
+      // Another person or device has deleted the message.
+      // oxlint-disable-next-line react/set-state-in-effect
       startEdit(undefined);
     }
   }, [isGone, startEdit]);
@@ -396,6 +405,9 @@ function useActions(
     edited: changed === null || isGone ? null : changed.key,
     reply: replied?.isDeleted ? null : replied,
     problem,
+    /** Whether the text of an edit that did not end is in the text field now. */
+    hasMoved,
+    onSent: () => setMoved(false),
     editLast: () => {
       const last = items.findLast((item): item is Bubble => item.kind === 'bubble' && item.own && !item.isDeleted);
       // Not one before an unsent message: it would be the wrong one.

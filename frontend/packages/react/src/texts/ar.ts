@@ -226,6 +226,7 @@ export const ar: Catalog = {
   'edit.save': 'حفظ',
   'edit.cancel': 'إلغاء',
   'edit.hint': 'يحفظ Enter التعديل، ويلغيه Escape.',
+  'edit.moved': 'نص التعديل غير المكتمل موجود الآن في حقل النص.',
 
   'reply.quote': 'ردًّا على:',
   'reply.to': 'رد على \u2068{name}\u2069',

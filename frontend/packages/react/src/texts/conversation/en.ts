@@ -200,6 +200,7 @@ export const en = {
   'edit.save': 'Save',
   'edit.cancel': 'Cancel',
   'edit.hint': 'Enter saves, Escape cancels.',
+  'edit.moved': 'The text of the unfinished edit is in the text field now.',
 
   'reply.quote': 'In reply to:',
   'reply.to': 'Reply to {name}',
