@@ -124,8 +124,10 @@ test('the keyboard goes from the text field to the messages and back, and loads 
     await route.continue();
   });
   const older = region.getByRole('button', { name: t('messages.older') }).or(region.getByRole('button', { name: t('loading') }));
-  await older.focus();
+  await region.hover();
+  await page.mouse.wheel(0, -10_000);
   await expect(older).toHaveAttribute('aria-disabled', 'true');
+  await older.focus();
   await expect(older).toBeFocused();
   release();
   await expect(async () => {
