@@ -13,7 +13,7 @@ test('the search in a conversation loads older messages, marks the matches and s
   }
   const page = await signIn('sunyoung');
   await openConversation(page, 'Scarlett Ho');
-  await expect(message(page, 'Hay 119')).toBeVisible();
+  await expect(page.getByRole('heading', { name: t('messages.firstUnread') })).toBeVisible();
   await composer(page).press('Control+f');
   await expect(field(page)).toBeFocused();
   await field(page).fill('NEEDLE');
